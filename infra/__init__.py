@@ -1,0 +1,1 @@
+"""What Goldpan runs on: the embedded ClickHouse server, compose files, provisioning, site example."""

@@ -1,0 +1,202 @@
+"""What a data directory knows of its server: address, password, process, and who holds the lock.
+
+    server.json   address, password, process; mode 0600; stays after a stop, so that a restart
+                  keeps port and password and no client has to learn a new address
+    server.lock   locked by the server process for its life; its text names the process
+    start.lock    locked while somebody starts or stops, so that two starts give one server
+    server.log    what the server says
+    data/         the engine's files
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infra.clickhouse.errors import EmbeddedServerError
+
+HOST = "127.0.0.1"
+USER = "default"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_STARTED_FIELD = 19
+"""Field 22 of /proc/PID/stat, counted after the name in brackets."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that cannot be mistaken for a later one with the same number.
+
+    Attributes:
+        pid: process number.
+        birth: when it was born, in the system's own words; empty if unknown.
+    """
+
+    pid: int
+    birth: str
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """The process that has this number now; without birth if there is none or it is dead."""
+        return cls(pid, _birth(pid))
+
+    def is_alive(self) -> bool:
+        """True if this very process runs."""
+        if not self.birth:
+            return False
+        with contextlib.suppress(ChildProcessError, OSError):
+            os.waitpid(self.pid, os.WNOHANG)  # if it is our child and dead, let it go
+        return _birth(self.pid) == self.birth
+
+
+def _birth(pid: int) -> str:
+    """Boot and start time on Linux; what ``ps`` says elsewhere. Zombies count as gone."""
+    if not _BOOT.exists():
+        ps = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+        said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        state, _, start = said.partition(" ")
+        return "" if state.startswith("Z") else start.strip()
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else f"{_BOOT.read_text().strip()}/{fields[_STARTED_FIELD]}"
+
+
+@dataclass(frozen=True)
+class State:
+    """The content of server.json."""
+
+    port: int
+    password: str
+    database: str
+    process: Process
+    host: str = HOST
+    user: str = USER
+
+    @classmethod
+    def load(cls, directory: Path) -> State | None:
+        """Read it; None if there is none, or it is damaged: then a new one will be made."""
+        try:
+            raw = json.loads(paths(directory).state.read_text())
+            process = Process(int(raw["process"]["pid"]), str(raw["process"]["birth"]))
+            return cls(int(raw["port"]), str(raw["password"]), str(raw["database"]), process)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, directory: Path) -> None:
+        """Write it so that a reader sees the old or the new file, never a half."""
+        number, name = tempfile.mkstemp(dir=directory, prefix=".server.json-")  # mode 0600
+        try:
+            with os.fdopen(number, "w") as file:
+                json.dump(asdict(self), file)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(paths(directory).state)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of a data directory."""
+
+    state: Path
+    lock: Path
+    start_lock: Path
+    log: Path
+    data: Path
+
+
+def paths(directory: Path) -> Paths:
+    """Name the files of a data directory."""
+    return Paths(
+        directory / "server.json",
+        directory / "server.lock",
+        directory / "start.lock",
+        directory / "server.log",
+        directory / "data",
+    )
+
+
+def new_password() -> str:
+    """A password nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+class HeldLock:
+    """The lock a server process holds on its directory until it ends, however it ends.
+
+    Raises:
+        EmbeddedServerError: another process holds it; the text names it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = paths(directory).lock
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._file)
+            holder = lock_holder(directory)
+            who = f"process {holder.pid}" if holder else "another process"
+            msg = (
+                f"the directory {directory} is in use by {who}: use that server, stop it "
+                f"(kill {holder.pid if holder else 'it'}), or choose another directory"
+            )
+            raise EmbeddedServerError(msg) from error
+        process = Process.of(os.getpid())
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(asdict(process)).encode(), 0)
+
+
+def lock_holder(directory: Path) -> Process | None:
+    """The live server process of a directory, also while it starts or hangs; None if none."""
+    try:
+        file = os.open(paths(directory).lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+        raw = json.loads(os.pread(file, 4096, 0))
+        process = Process(int(raw["pid"]), str(raw["birth"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    finally:
+        os.close(file)
+    return process if process.is_alive() else None
+
+
+@contextlib.contextmanager
+def starting(directory: Path, deadline: float) -> Iterator[None]:
+    """Hold the right to start or stop the server of a directory.
+
+    Raises:
+        EmbeddedServerError: somebody else held it until the deadline.
+    """
+    file = os.open(paths(directory).start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    msg = f"another process has been starting the server of {directory} for too long"
+                    raise EmbeddedServerError(msg) from error
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(file)
