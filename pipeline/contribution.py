@@ -1,0 +1,56 @@
+"""What operators say to the base rows: a cell and the sign with which it counts.
+
+An operator never adds to a row itself. It describes what one contact (or record) amounts to as a few
+cells; when that changes, the old cells are taken back and the new ones added. So a correction, a
+late event or a duplicate can only ever lead to the same sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+Measure = str | tuple[str, int]
+"""A sum's name, or (a histogram's name, bin)."""
+
+
+class Cell(NamedTuple):
+    """One contribution: these measures, in this minute, to these dimension sets of a family.
+
+    `part` tells apart the cells of one contact that would otherwise be equal (two queue entries in
+    the same minute). `dims` holds a value for every dimension of the family, "" where unknown.
+    """
+
+    part: int
+    family: str
+    site: str
+    minute: int
+    sets: tuple[str, ...]
+    dims: tuple[str, ...]
+    measures: tuple[tuple[Measure, int], ...]
+
+
+class Add(NamedTuple):
+    """A cell added (sign 1) or taken back (-1) by the record that `revision` names."""
+
+    revision: int
+    sign: int
+    cell: Cell
+
+
+def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> Iterator[Add]:
+    """What turns the old cells into the new ones; cells that stay the same cost nothing."""
+    for cell in old:
+        if cell not in new:
+            yield Add(revision, -1, cell)
+    for cell in new:
+        if cell not in old:
+            yield Add(revision, 1, cell)
+
+
+GENERATION_BITS = 48
+
+
+def revision_of(generation: int, offset: int) -> int:
+    """The place of a record in a shard's whole history, over every log that it has lived in."""
+    return generation << GENERATION_BITS | offset

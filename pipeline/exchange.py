@@ -1,0 +1,175 @@
+"""What the core asks of a store and what it hands to one, as plain data.
+
+The core never calls a store. It yields a `Lookup` and is answered with a `Found`; at a flush it hands
+out a `Flush`; at a start it is given a `Checkpoint`. Every store, in memory or ClickHouse, speaks
+these four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pipeline.contribution import Measure
+from pipeline.operators.callers import Caller, CallerKey
+from pipeline.operators.contacts import Contact
+from pipeline.operators.rows import RowKey
+from schemas.records import RecordKind
+
+ContactKey = tuple[str, str]
+"""Site and contact id."""
+
+
+class Stored(NamedTuple):
+    """A state as the store has it, with the revision that it was written at."""
+
+    state: str
+    revision: int
+    shard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What must be known before the core can go on.
+
+    `event_ids` are asked per shard, among raw events that the checkpoint covers.
+    """
+
+    event_ids: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    contacts: Sequence[ContactKey] = ()
+    callers: Sequence[CallerKey] = ()
+    rows: Mapping[int, Sequence[RowKey]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.event_ids or self.contacts or self.callers or self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answers, by what was asked; what the store does not have is absent."""
+
+    versions: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    contacts: Mapping[ContactKey, Stored] = field(default_factory=dict)
+    callers: Mapping[CallerKey, Stored] = field(default_factory=dict)
+    rows: Mapping[tuple[int, RowKey], tuple[dict[Measure, int], int]] = field(default_factory=dict)
+
+
+class RawRow(NamedTuple):
+    """A log record as `raw_events` keeps it; times are epoch ms."""
+
+    site: str
+    shard: int
+    generation: int
+    offset: int
+    kind: RecordKind
+    domain: str
+    ingest_ms: int
+    event_ms: int
+    event_type: str
+    event_id: str
+    version: int
+    source: str
+    subject: str
+    payload: bytes
+
+
+class DeadLetterRow(NamedTuple):
+    """A record that is kept but not counted: why, what to do, and where in the log it lies."""
+
+    site: str
+    shard: int
+    generation: int
+    offset: int
+    ingest_ms: int
+    domain: str
+    source: str
+    event_type: str
+    event_id: str
+    reason: str
+    detail: str
+    payload: bytes
+
+
+class BaseRow(NamedTuple):
+    """A cumulative row as it stands at the flush."""
+
+    shard: int
+    key: RowKey
+    revision: int
+    measures: Mapping[Measure, int]
+
+
+class ConfigRow(NamedTuple):
+    """A configuration that entered the log."""
+
+    site: str
+    hash: str
+    content: str
+    who: str
+    first_seen_ms: int
+
+
+class TransitionRow(NamedTuple):
+    """One step in the life of an alert, identified by (alert id, transition number)."""
+
+    site: str
+    alert_id: str
+    transition: int
+    rule: str
+    rule_version: int
+    group: str
+    state: str
+    severity: str
+    domain: str
+    window_start_ms: int
+    window_end_ms: int
+    value: float
+    sample: int
+    detail: str
+
+
+class CheckpointItem(NamedTuple):
+    """One state of the checkpoint; `state` None deletes it."""
+
+    shard: int
+    family: str
+    key: str
+    state: str | None
+
+
+PROCESS = 65_535
+"""The shard under which the checkpoint keeps what belongs to the whole process."""
+
+
+@dataclass(slots=True)
+class Flush:
+    """Everything that changed since the last flush, in the order in which it must be written.
+
+    Downstream first: base rows, then callers, then contacts. What is read back after a crash is then
+    never ahead of what it has contributed to.
+    """
+
+    raw: list[RawRow] = field(default_factory=list)
+    dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    configs: list[ConfigRow] = field(default_factory=list)
+    rows: list[BaseRow] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+    transitions: list[TransitionRow] = field(default_factory=list)
+    checkpoint: list[CheckpointItem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a shard's states were at the last checkpoint, by family and key."""
+
+    items: Sequence[CheckpointItem] = ()
+
+    def of(self, shard: int, family: str) -> dict[str, str]:
+        """The states of one family of one shard."""
+        return {
+            item.key: item.state
+            for item in self.items
+            if item.shard == shard and item.family == family and item.state is not None
+        }

@@ -1,0 +1,1 @@
+"""What is computed from events: one idea a file, each pure, none importing another."""

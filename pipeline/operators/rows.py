@@ -1,0 +1,169 @@
+"""Contributions flow in, cumulative base rows flow out: one shard's sums by minute and dimensions.
+
+A row is written again and again as it grows; the store keeps the one with the highest revision.
+
+**Read-back guard.** A row that is not in memory is read back before it is added to, and carries the
+revision it was written with: every contribution up to that revision is in it already. After a crash
+between writing rows and writing the checkpoint, the same records come again; without the guard they
+would count twice. What the guard skips still marks the row as changed, so it is published again.
+
+**Publication.** Stage 2 never sees rows as a flush happens to find them. A row goes there as it
+stands at the record that moves its domain's watermark past the end of its minute, stamped with that
+end; a later revision is stamped with the next end. So no flush boundary can change an alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from pipeline.contribution import Add, Cell, Measure
+from pipeline.timeline import MINUTE_MS, minute_of
+
+HORIZON_MS = 3 * 3_600_000
+"""How far behind its watermark a published row stays in memory and in the checkpoint."""
+MAX_ROWS = 60_000
+"""Rows that one shard keeps in memory beyond those it must; the oldest are read back if needed."""
+
+Measures = Mapping[Measure, int]
+
+
+class RowKey(NamedTuple):
+    """A base row: a minute (epoch ms) of a dimension set's values in one family at one site."""
+
+    family: str
+    site: str
+    dims: str
+    minute: int
+    values: tuple[str, ...]
+
+
+class Row:
+    """A cumulative row; `guard` is the revision it was read back with, 0 if it began here."""
+
+    __slots__ = ("guard", "kept", "measures", "revision")
+
+    def __init__(self, measures: dict[Measure, int], *, revision: int, guard: int) -> None:
+        self.measures = measures
+        self.revision = revision
+        self.guard = guard
+        self.kept = False
+        """That the checkpoint holds it."""
+
+
+class Partial(NamedTuple):
+    """A shard's row as stage 2 gets it: how it stood when the domain's watermark passed `stamp`."""
+
+    shard: int
+    domain: str
+    stamp: int
+    key: RowKey
+    revision: int
+    measures: dict[Measure, int]
+
+
+class DimensionSets:
+    """Which columns each declared set of each family keeps; others are "" in its rows."""
+
+    def __init__(self, families: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
+        """Take, per family and set, the indexes of its columns among the family's dimensions."""
+        self._families = families
+
+    def keys(self, cell: Cell) -> Iterator[RowKey]:
+        """The rows that a cell counts in."""
+        sets = self._families[cell.family]
+        dims = cell.dims
+        for name in cell.sets:
+            values = tuple([dims[index] for index in sets[name]])
+            yield RowKey(cell.family, cell.site, name, cell.minute, values)
+
+
+class RowBook:
+    """The base rows of one shard that memory holds, and what is to be written or published.
+
+    Args:
+        shard: whose rows these are.
+        sets: the declared dimension sets.
+        published: the (family, set) pairs that stage 2 wants.
+    """
+
+    def __init__(self, shard: int, sets: DimensionSets, published: frozenset[tuple[str, str]]):
+        self.shard = shard
+        self.rows: dict[RowKey, Row] = {}
+        self.dirty: set[RowKey] = set()
+        self.pending: dict[str, dict[RowKey, int]] = {}
+        """Per domain: the rows to publish, each with its stamp."""
+        self._sets = sets
+        self._published = published
+
+    def missing(self, adds: Iterable[Add]) -> set[RowKey]:
+        """The rows that these contributions count in and that memory does not hold."""
+        keys = self._sets.keys
+        rows = self.rows
+        cells = {add.cell for add in adds}
+        return {key for cell in cells for key in keys(cell) if key not in rows}
+
+    def load(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
+        """Take up a row as the store has it (revision 0 and nothing in it if it has none)."""
+        self.rows[key] = Row(measures, revision=revision, guard=revision)
+
+    def restore(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
+        """Take up a row from the checkpoint: exactly as of the checkpoint, so without a guard."""
+        row = Row(measures, revision=revision, guard=0)
+        row.kept = True
+        self.rows[key] = row
+
+    def add(self, add: Add, domain: str, watermark: int) -> None:
+        """Fold one contribution in; every row it counts in must be in memory."""
+        revision, sign, cell = add
+        for key in self._sets.keys(cell):
+            row = self.rows[key]
+            if revision > row.guard:
+                measures = row.measures
+                for measure, value in cell.measures:
+                    total = measures.get(measure, 0) + sign * value
+                    if total:
+                        measures[measure] = total
+                    else:
+                        measures.pop(measure, None)
+                row.revision = revision
+            self.dirty.add(key)
+            if (key.family, key.dims) in self._published:
+                stamp = max(key.minute, minute_of(watermark)) + MINUTE_MS
+                stamps = self.pending.setdefault(domain, {})
+                if key not in stamps:
+                    stamps[key] = stamp
+
+    def publish(self, domain: str, watermark: int) -> list[Partial]:
+        """The rows whose stamp the domain's watermark has now passed, in the order of their keys."""
+        stamps = self.pending.get(domain)
+        if not stamps:
+            return []
+        due = sorted((stamp, key) for key, stamp in stamps.items() if stamp <= watermark)
+        partials = []
+        for stamp, key in due:
+            row = self.rows[key]
+            partials.append(
+                Partial(self.shard, domain, stamp, key, row.revision, dict(row.measures))
+            )
+            del stamps[key]
+        if not stamps:
+            del self.pending[domain]
+        return partials
+
+    def must_keep(self, key: RowKey, watermark: int) -> bool:
+        """Whether the checkpoint has to hold the row: stage 2 may still look at its minute."""
+        return (key.family, key.dims) in self._published and key.minute > watermark - HORIZON_MS
+
+    def evict(self) -> None:
+        """Drop clean rows beyond the bound, oldest in memory first; kept or pending ones stay."""
+        excess = len(self.rows) - MAX_ROWS
+        if excess <= 0:
+            return
+        pending = {key for stamps in self.pending.values() for key in stamps}
+        for key in list(self.rows):
+            if excess <= 0:
+                break
+            if key not in self.dirty and key not in pending and not self.rows[key].kept:
+                del self.rows[key]
+                excess -= 1
