@@ -24,10 +24,10 @@ class Migration:
 
 
 def split_statements(text: str) -> tuple[str, ...]:
-    """Split SQL at ';' on line ends, without comment lines and blanks.
+    r"""Split SQL at ';' on line ends, without comment lines and blanks.
 
-    >>> split_statements("-- why\\nSELECT 1;\\n\\nSELECT\\n  2;\\n")
-    ('SELECT 1', 'SELECT\\n  2')
+    >>> split_statements("-- why\nSELECT 1;\n\nSELECT\n  2;\n")
+    ('SELECT 1', 'SELECT\n  2')
     """
     lines = [line.rstrip() for line in text.splitlines() if not line.lstrip().startswith("--")]
     pieces = re.split(r";$", "\n".join(lines), flags=re.MULTILINE)

@@ -1,0 +1,217 @@
+"""metrics.yaml in, the checked catalogue out: every metric, its formula as a tree, its family.
+
+One definition serves the report, the views, the boards and the rules. A definition that cannot be
+computed is refused when it is loaded, with its line; a metric whose events are not processed yet
+is there with its reason, so that a reader is told "not available: needs ..." and never sees 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from schemas import formula
+from schemas.documents import Problem, nearest, read_document
+from schemas.measures import FactFamily, FactMeasure, Family, Id, Name, Strict, Text
+
+Unit = Literal["count", "%", "s", "min", "ratio"]
+
+
+class Variant(Strict):
+    """One of several definitions in use for the same name."""
+
+    formula: str
+    name: Text
+    note: Text | None = None
+
+
+class Metric(Strict):
+    """What is shown: one formula, or several variants of which one is the default."""
+
+    section: str
+    name: Text
+    description: Text
+    formula: str | None = None
+    variants: dict[Id, Variant] = Field(default_factory=dict)
+    default: Id | None = None
+    unit: Unit
+    direction: Literal["H", "L", "B", "N"]
+    """Higher is better, lower is better, a band, neutral."""
+    dimension: Literal["C", "E", "Y"] | None = None
+    """Customer, enterprise, employee; none for the pipeline's own metrics."""
+    stage: Literal["F", "I", "B", "all"]
+    """Front support, internal operation, backward linkage."""
+    tier: Literal["K", "R"] = "R"
+    """Key or reference."""
+    needs: tuple[str, ...] = ()
+    """The events, or event.field, without which there is no value."""
+    missing: Text | None = None
+    """Why the metric cannot be computed yet; a metric with it has no formula."""
+    target: Text | None = None
+    min_sample: int | None = Field(default=None, ge=1)
+    """Below this denominator a value is marked as resting on few contacts."""
+    freshness: Literal["live", "near", "settled"] = "near"
+    definition_version: int = Field(default=1, ge=1)
+    edges: Text | None = None
+
+    @model_validator(mode="after")
+    def _defined_once(self) -> Metric:
+        ways = [self.formula is not None, bool(self.variants), self.missing is not None]
+        if sum(ways) != 1:
+            msg = "give exactly one of formula, variants, missing"
+            raise ValueError(msg)
+        if bool(self.variants) != (self.default is not None):
+            msg = "variants and default go together"
+            raise ValueError(msg)
+        if self.default is not None and self.default not in self.variants:
+            msg = f"default: no variant {self.default!r}; {nearest(self.default, [*self.variants])}"
+            raise ValueError(msg)
+        return self
+
+    def formulas(self) -> dict[str | None, str]:
+        """Return the formula of each variant, or the only one under None."""
+        if self.formula is not None:
+            return {None: self.formula}
+        return {name: variant.formula for name, variant in self.variants.items()}
+
+
+class CatalogueFile(Strict):
+    """The whole of metrics.yaml, before names are resolved."""
+
+    format: Literal[1]
+    families: dict[Name, Family]
+    metrics: dict[Name, Metric]
+
+
+class DefinitionsFile(Strict):
+    """A site's own measures, by the family of facts that they join, and metrics."""
+
+    format: Literal[1]
+    measures: dict[Name, dict[Name, FactMeasure]] = Field(default_factory=dict)
+    metrics: dict[Name, Metric] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula that can be computed: its tree, and the family whose measures it reads."""
+
+    text: str
+    tree: formula.Node
+    family: str
+
+    @property
+    def measures(self) -> frozenset[str]:
+        """Return the measures that it reads."""
+        return formula.measures(self.tree)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every family and metric; what a report, a view or a rule resolves its names against."""
+
+    families: Mapping[str, Family]
+    metrics: Mapping[str, Metric]
+
+    def compile(self, text: str) -> Formula:
+        """Compile a formula over the measures of one family.
+
+        Raises:
+            FormulaError: not a formula, an unknown measure, or measures of several families.
+        """
+        scalars: dict[str, str] = {}
+        histograms: dict[str, str] = {}
+        for name, family in self.families.items():
+            for measure, definition in family.measures.items():
+                is_histogram = getattr(definition, "kind", "sum") == "histogram"
+                (histograms if is_histogram else scalars)[measure] = name
+        tree = formula.parse(text, scalars, histograms)
+        used = {m: scalars.get(m) or histograms[m] for m in formula.measures(tree)}
+        if not used:
+            msg = f"{text!r}: a formula reads at least one measure"
+            raise formula.FormulaError(msg)
+        if len(set(used.values())) > 1:
+            listed = ", ".join(f"{m} ({f})" for m, f in sorted(used.items()))
+            msg = f"{text!r}: measures of one family only, not {listed}"
+            raise formula.FormulaError(msg)
+        return Formula(text, tree, next(iter(used.values())))
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong across definitions: names given twice, formulas in vain."""
+        seen: dict[str, str] = {}
+        for name, family in self.families.items():
+            for measure in family.measures:
+                if measure in seen:
+                    text = f"{measure!r} exists in {seen[measure]} too; choose another name"
+                    yield ("families", name, "measures", measure), text
+                seen.setdefault(measure, name)
+        for metric_id, metric in self.metrics.items():
+            for variant, text in metric.formulas().items():
+                try:
+                    self.compile(text)
+                except formula.FormulaError as error:
+                    where = ("variants", variant, "formula") if variant else ("formula",)
+                    yield ("metrics", metric_id, *where), str(error)
+
+
+def read_catalogue(name: str, text: str) -> Catalogue:
+    """Read a whole catalogue.
+
+    Raises:
+        DocumentError: every problem, with file and line.
+    """
+    file = read_document(name, text, CatalogueFile, lambda f: _catalogue(f).problems())
+    return _catalogue(file)
+
+
+def _catalogue(file: CatalogueFile) -> Catalogue:
+    return Catalogue(dict(file.families), dict(file.metrics))
+
+
+def extend_catalogue(base: Catalogue, name: str, text: str) -> Catalogue:
+    """Add a site's own definitions file to a catalogue.
+
+    Its measures are facts, which need no operator and so exist at once for all history.
+
+    Raises:
+        DocumentError: every problem, with file and line.
+    """
+
+    def merged(file: DefinitionsFile) -> Catalogue:
+        families = dict(base.families)
+        for family_name, measures in file.measures.items():
+            family = families.get(family_name)
+            if isinstance(family, FactFamily):
+                update = {"measures": {**family.measures, **measures}}
+                families[family_name] = family.model_copy(update=update)
+        return Catalogue(families, {**base.metrics, **file.metrics})
+
+    def problems(file: DefinitionsFile) -> Iterator[Problem]:
+        facts = [n for n, f in base.families.items() if isinstance(f, FactFamily)]
+        taken = {m: n for n, f in base.families.items() for m in f.measures}
+        for family_name, measures in file.measures.items():
+            if family_name not in facts:
+                text = f"not a family of facts; {nearest(family_name, facts)}"
+                yield ("measures", family_name), text
+            for measure in measures:
+                if measure in taken:
+                    text = f"exists in {taken[measure]} already; choose another name"
+                    yield ("measures", family_name, measure), text
+        for metric_id in file.metrics:
+            if metric_id in base.metrics:
+                text = "the catalogue defines this metric; choose another id, or ask for a variant"
+                yield ("metrics", metric_id), text
+        yield from merged(file).problems()
+
+    return merged(read_document(name, text, DefinitionsFile, problems))
+
+
+@cache
+def load_catalogue() -> Catalogue:
+    """Return the catalogue that ships with the product, read once."""
+    entry = resources.files("schemas") / "metrics.yaml"
+    return read_catalogue("schemas/metrics.yaml", entry.read_text(encoding="utf-8"))

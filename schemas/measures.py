@@ -1,0 +1,208 @@
+"""The `families:` of metrics.yaml in, typed families of measures out.
+
+A family is a table and the measures that can be added up from it. Base families (`rows`) hold
+cumulative rows per shard, minute and declared dimension set, written by an operator. Fact families
+(`facts`) are views of a table with one row per contact: their measures are aggregates, exact at
+any grouping, over one of the row's times.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from schemas.histogram import rank_sql
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Cutoff = Literal["start", "entry", "service_level", "exit", "completion", "arrival"]
+"""The moment whose minute a measure counts in; metrics.md, convention 3."""
+
+
+class Strict(BaseModel):
+    """A part of a configuration file: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Text(Strict):
+    """One text in both languages of the product."""
+
+    zh: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+class Measure(Strict):
+    """One additive column of a base family."""
+
+    kind: Literal["sum", "histogram", "max", "level"] = "sum"
+    unit: Literal["count", "ms"] = "count"
+    cutoff: Cutoff
+    sets: tuple[Name, ...] | None = None
+    """The dimension sets that keep it; all of the family's when not given."""
+    description: Text
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_exists(cls, kind: str) -> str:
+        if kind in ("max", "level"):
+            msg = f"merge kind {kind!r} is reserved and not built yet: use sum or histogram"
+            raise ValueError(msg)
+        return kind
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A fact measure's expression, parsed, such as `sum(talk_ms)`."""
+
+    function: Literal["count", "sum", "max", "quantile_exact"]
+    column: str | None = None
+    q: Fraction = Fraction(0)
+
+
+def parse_aggregate(text: str) -> Aggregate:
+    """Parse a fact measure.
+
+    >>> parse_aggregate("quantile_exact(wait_ms, 0.9)")
+    Aggregate(function='quantile_exact', column='wait_ms', q=Fraction(9, 10))
+    """
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        node = None
+    match node:
+        case ast.Name(id="count"):
+            return Aggregate("count")
+        case ast.Call(func=ast.Name(id="sum"), args=[ast.Name(id=column)], keywords=[]):
+            return Aggregate("sum", column)
+        case ast.Call(func=ast.Name(id="max"), args=[ast.Name(id=column)], keywords=[]):
+            return Aggregate("max", column)
+        case ast.Call(
+            func=ast.Name(id="quantile_exact"),
+            args=[ast.Name(id=column), ast.Constant(value=float(share))],
+            keywords=[],
+        ) if 0 < share < 1:
+            # Through the decimal text: 0.9 as a float is a little more than 9/10.
+            return Aggregate("quantile_exact", column, Fraction(str(share)))
+    msg = (
+        f"{text!r} is not an aggregate: write count, sum(column), max(column) or "
+        "quantile_exact(column, 0.9)"
+    )
+    raise ValueError(msg)
+
+
+class FactMeasure(Strict):
+    """An aggregate over the rows of a fact table, optionally over some of them only."""
+
+    value: str
+    where: dict[Name, str | int | tuple[str | int, ...]] = {}
+    unit: Literal["count", "ms"] = "count"
+    description: Text
+
+    @field_validator("value")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        parse_aggregate(value)
+        return value
+
+    def columns(self) -> set[str]:
+        """Return the fact table's columns that the measure reads."""
+        column = parse_aggregate(self.value).column
+        return {*self.where, *([column] if column else [])}
+
+    def sql(self, table: str) -> str:
+        """Return the aggregate over `table` (its alias in the query).
+
+        Counts and sums of nothing are 0; a maximum or quantile of nothing is NULL.
+        """
+        aggregate = parse_aggregate(self.value)
+        kept = " AND ".join(_condition(f"{table}.{c}", v) for c, v in self.where.items()) or "1"
+        column = f"{table}.{aggregate.column}"
+        match aggregate.function:
+            case "count":
+                return f"toInt64(countIf({kept}))"
+            case "sum":
+                return f"ifNull(toInt64(sumIf({column}, {kept})), 0)"
+            case "max":
+                return f"maxOrNullIf({column}, {kept})"
+            case "quantile_exact":
+                values = f"arraySort(groupArrayIf({column}, {kept}))"
+                rank = rank_sql(f"length({values})", aggregate.q)
+                return f"if(empty({values}), NULL, {values}[{rank}])"
+
+
+def _condition(column: str, value: str | int | tuple[str | int, ...]) -> str:
+    """Return SQL for column = value, or column IN (values)."""
+    if isinstance(value, tuple):
+        return f"{column} IN ({', '.join(map(literal, value))})"
+    return f"{column} = {literal(value)}"
+
+
+def literal(value: str | int) -> str:
+    r"""Return a SQL literal.
+
+    >>> print(literal("it's"), literal(1))
+    'it\'s' 1
+    """
+    if isinstance(value, int):
+        return str(int(value))
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class BaseFamily(Strict):
+    """A table of cumulative rows: site x minute x dimension set x shard."""
+
+    source: Literal["rows"]
+    table: Name
+    presence: Name
+    """The measure that says whether anything happened: a period without it gives no row."""
+    dimensions: tuple[Name, ...]
+    """Every dimension column, in the order of the table's key."""
+    sets: dict[Name, tuple[Name, ...]]
+    measures: dict[Name, Measure]
+
+    @property
+    def time(self) -> str:
+        """Return the column that holds a row's minute."""
+        return "minute"
+
+    @model_validator(mode="after")
+    def _sets_fit(self) -> BaseFamily:
+        for name, columns in self.sets.items():
+            for column in columns:
+                if column not in self.dimensions:
+                    msg = f"dimension set {name}: {column!r} is not in {list(self.dimensions)}"
+                    raise ValueError(msg)
+        for name, measure in self.measures.items():
+            for dimension_set in measure.sets or ():
+                if dimension_set not in self.sets:
+                    msg = f"measure {name}: no dimension set {dimension_set!r}"
+                    raise ValueError(msg)
+        if self.presence not in self.measures:
+            msg = f"presence: no measure {self.presence!r}"
+            raise ValueError(msg)
+        return self
+
+    def kept(self, dimension_set: str) -> tuple[str, ...]:
+        """Return the measures that a dimension set keeps, in order."""
+        return tuple(
+            name for name, m in self.measures.items() if m.sets is None or dimension_set in m.sets
+        )
+
+
+class FactFamily(Strict):
+    """A fact table read by one of its times."""
+
+    source: Literal["facts"]
+    table: Name
+    time: Name
+    """The column whose instant places a row in a period; a row without it is left out."""
+    dimensions: tuple[Name, ...]
+    measures: dict[Name, FactMeasure]
+
+
+Family = Annotated[BaseFamily | FactFamily, Field(discriminator="source")]

@@ -1,0 +1,124 @@
+"""What the tables hold, as names: sinks insert by these tuples, tests compare them with the engine.
+
+Tables are written by hand in `migrations/`; base families are declared once, in metrics.yaml.
+`stored_at` is the engine's own default and never inserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from schemas.catalogue import load_catalogue
+from schemas.measures import BaseFamily
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and the columns that an insert names, in order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+RAW_EVENTS = Table(
+    "raw_events",
+    (
+        *("site", "shard", "generation", "offset", "kind", "domain", "ingest_time", "event_time"),
+        *("event_type", "event_id", "version", "source", "subject", "payload"),
+    ),
+)
+DEAD_LETTERS = Table(
+    "dead_letters",
+    (
+        *("site", "shard", "generation", "offset", "ingest_time", "domain", "source"),
+        *("event_type", "event_id", "reason", "detail", "payload"),
+    ),
+)
+CALLERS = Table(
+    "callers",
+    ("site", "day", "caller", "shard", "revision", "first_at", "contacts", "state"),
+)
+CONTACTS = Table(
+    "contacts",
+    (
+        *("site", "contact_id", "shard", "revision", "root_contact_id", "subject", "caller"),
+        *("customer_id", "channel", "direction", "call_type", "queue", "skill", "priority"),
+        *("region", "product", "team", "agent_id", "outcome", "phase", "ended_by"),
+        *("failed_reason", "started_at", "queued_at", "exited_at", "answered_at", "ended_at"),
+        *("completed_at", "ivr_ms", "wait_ms", "talk_ms", "hold_ms", "acw_ms", "holds"),
+        *("transfers", "offers", "in_threshold", "short", "open", "events", "domain", "state"),
+    ),
+)
+ALERT_TRANSITIONS = Table(
+    "alert_transitions",
+    (
+        *("site", "alert_id", "transition", "rule", "rule_version", "group_key", "state"),
+        *("severity", "domain", "window_start", "window_end", "value", "sample", "revision"),
+        "detail",
+    ),
+)
+CONFIGS = Table("configs", ("site", "hash", "content", "who", "first_seen"))
+CHECKPOINT = Table("checkpoint", ("shard", "family", "key", "state", "deleted", "revision"))
+
+OUTCOMES = (
+    *("ivr", "waiting", "talking", "handled", "abandoned", "ivr_abandoned"),
+    *("flow_out", "callback", "failed", "expired"),
+)
+"""How a contact stands, or ended: `contacts.outcome`."""
+
+
+@dataclass(frozen=True)
+class RowFamily:
+    """A base family: cumulative rows per site, dimension set, minute and shard.
+
+    `dimensions` is every dimension column in key order ('' where the row's set lacks it);
+    `sets` maps a set's name, stored in `dims`, to its columns; `measures` is every measure column,
+    and `kept` those that a set's rows may fill (the others stay 0 or empty).
+    """
+
+    name: str
+    table: str
+    dimensions: tuple[str, ...]
+    sets: Mapping[str, tuple[str, ...]]
+    measures: tuple[str, ...]
+    histograms: frozenset[str]
+    kept: Mapping[str, frozenset[str]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that an insert names, in order."""
+        key = ("site", "dims", "minute", *self.dimensions, "shard", "revision")
+        return (*key, *self.measures)
+
+
+def _row_family(name: str, family: BaseFamily) -> RowFamily:
+    return RowFamily(
+        name=name,
+        table=family.table,
+        dimensions=family.dimensions,
+        sets=MappingProxyType(dict(family.sets)),
+        measures=tuple(family.measures),
+        histograms=frozenset(n for n, m in family.measures.items() if m.kind == "histogram"),
+        kept=MappingProxyType({s: frozenset(family.kept(s)) for s in family.sets}),
+    )
+
+
+@cache
+def row_families() -> Mapping[str, RowFamily]:
+    """Return the base families of the catalogue by name: `calls`, `intake`."""
+    return MappingProxyType(
+        {
+            name: _row_family(name, family)
+            for name, family in load_catalogue().families.items()
+            if isinstance(family, BaseFamily)
+        }
+    )
+
+
+def row_tables() -> tuple[Table, ...]:
+    """Return every table that sinks write, base families included."""
+    fixed = (RAW_EVENTS, DEAD_LETTERS, CALLERS, CONTACTS, ALERT_TRANSITIONS, CONFIGS, CHECKPOINT)
+    return (*fixed, *(Table(f.table, f.columns) for f in row_families().values()))
