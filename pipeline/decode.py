@@ -1,0 +1,266 @@
+"""Bytes of the log flow in, an event or a dead letter flows out; no bytes make it raise.
+
+Almost every event takes the fast path (`decode_fast`). What that refuses is judged again by the
+pydantic contract, whose verdict is final and whose reasons a person can read.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import msgspec
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from pipeline.decode_fast import fast_decoder
+from pipeline.masking import mask_text, masked, quoted
+from schemas.events import EVENT_TYPES, Event, epoch_ms
+
+__all__ = ["DeadLetter", "DeadLetterReason", "Decoder", "mask_text", "masked"]
+
+MAX_SKEW_MS: Final = 300_000
+MAX_PAYLOAD: Final = 1 << 20
+EARLIEST_OCCURRED: Final = datetime(1990, 1, 1, tzinfo=UTC)
+"""No call centre's export reaches back further; earlier times are a clock or a unit gone wrong."""
+
+_SIMPLE_BYTES: Final = 450
+"""Shorter payloads cannot be nested deeper than both parsers read, nor hold a number too long."""
+_FAST_BYTES: Final = 4096
+_FAST_BRACKETS: Final = 150
+
+
+class DeadLetterReason(StrEnum):
+    """Why a record cannot be an event."""
+
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    MISSING_FIELD = "missing_field"
+    INVALID_FIELD = "invalid_field"
+    CONTRADICTION = "contradiction"
+    FROM_THE_FUTURE = "from_the_future"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is kept but not counted.
+
+    `detail` is one masked sentence: what is wrong and what to do. `payload` is as it came; show
+    it through `masked` only. The rest is what could be read of the envelope, else empty.
+    """
+
+    reason: DeadLetterReason
+    detail: str
+    payload: bytes
+    event_id: str = ""
+    event_type: str = ""
+    site: str = ""
+    source: str = ""
+    occurred_ms: int | None = None
+
+
+class Decoder:
+    """Turns payloads into events. Holds no state that changes a verdict."""
+
+    def __init__(self, max_skew_ms: int = MAX_SKEW_MS, max_payload: int = MAX_PAYLOAD) -> None:
+        """Refuse events over `max_skew_ms` ahead of their ingest, and over `max_payload` bytes."""
+        self._max_skew_ms = max_skew_ms
+        self._max_payload = max_payload
+        self._fast = _FAST_DECODER.decode
+
+    def decode(self, payload: bytes, ingest_ms: int) -> Event | DeadLetter:
+        """Judge one payload that entered the log at `ingest_ms` (milliseconds since 1970)."""
+        size = len(payload)
+        if size > _SIMPLE_BYTES and not _is_plain(payload):
+            return self._judge(payload, ingest_ms)
+        try:
+            if not payload.isascii():
+                payload.decode()  # the fast decoder does not look into fields that it skips
+            event = self._fast(payload)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self._judge(payload, ingest_ms)
+        since = event.occurred_at - _EPOCH
+        occurred_ms = since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+        if not _EARLIEST_MS <= occurred_ms <= ingest_ms + self._max_skew_ms:
+            return self._judge(payload, ingest_ms)
+        _set(event, "occurred_ms", occurred_ms)
+        # The one cast: a twin has every attribute of the model that it was generated from.
+        return cast(Event, event)
+
+    def _judge(self, payload: bytes, ingest_ms: int) -> Event | DeadLetter:
+        """Ask the contract itself, and put its answer into words."""
+        if len(payload) > self._max_payload:
+            detail = (
+                f"The record has {len(payload):,} bytes, more than the {self._max_payload:,} that "
+                "an event may have; send long text shortened, attachments not at all."
+            )
+            return DeadLetter(DeadLetterReason.TOO_LARGE, detail, payload)
+        unreadable = _why_unreadable(payload)
+        if unreadable is not None:
+            return unreadable
+        try:
+            content = from_json(payload, allow_inf_nan=False)
+        except ValueError as error:
+            detail = (
+                f"The record is not JSON: {mask_text(str(error))}; send one JSON object per event."
+            )
+            return DeadLetter(DeadLetterReason.NOT_JSON, detail, payload)
+        if not isinstance(content, dict):
+            detail = (
+                f"The record is {_KINDS[type(content)]}, not an object; send each event "
+                'as an object of its own, {"event_type": ...}.'
+            )
+            return DeadLetter(DeadLetterReason.NOT_AN_OBJECT, detail, payload)
+        return self._judge_object(content, payload, ingest_ms)
+
+    def _judge_object(
+        self, content: Mapping[str, Any], payload: bytes, ingest_ms: int
+    ) -> Event | DeadLetter:
+        event_type = content.get("event_type")
+        model = EVENT_TYPES.get(event_type) if isinstance(event_type, str) else None
+        if model is None:
+            return _dead(*_why_no_type(content), content, payload)
+        try:
+            event = model.model_validate_json(payload)
+        except ValidationError as error:
+            return _dead(*_why_invalid(error, model), content, payload)
+        if event.occurred_at < EARLIEST_OCCURRED:
+            detail = (
+                f"occurred_at is {event.occurred_at.isoformat()}, before 1990; "
+                "check the source's clock and whether it sends seconds or milliseconds."
+            )
+            return _dead(DeadLetterReason.IMPOSSIBLE, detail, content, payload)
+        if event.occurred_ms > ingest_ms + self._max_skew_ms:
+            ahead = timedelta(milliseconds=event.occurred_ms - ingest_ms)
+            detail = (
+                f"occurred_at is {event.occurred_at.isoformat()}, {ahead} after the event arrived "
+                f"(at most {timedelta(milliseconds=self._max_skew_ms)} is allowed); "
+                "set the source's clock and time zone."
+            )
+            return _dead(DeadLetterReason.FROM_THE_FUTURE, detail, content, payload)
+        return event
+
+
+_FAST_DECODER: Final = fast_decoder(EVENT_TYPES.values())
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_MS: Final = epoch_ms(EARLIEST_OCCURRED)
+_set: Final = msgspec.structs.force_setattr
+_KINDS: Final[Mapping[type, str]] = {
+    list: "a list",
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+def _is_plain(payload: bytes) -> bool:
+    """Tell whether both parsers are sure to agree on how deep and how long things may be."""
+    return (
+        len(payload) <= _FAST_BYTES and payload.count(b"[") + payload.count(b"{") <= _FAST_BRACKETS
+    )
+
+
+def _why_unreadable(payload: bytes) -> DeadLetter | None:
+    """Say what is wrong with bytes that no JSON parser need look at."""
+    if not payload.strip():
+        detail = "The record is empty; send one JSON object per event."
+        return DeadLetter(DeadLetterReason.NOT_JSON, detail, payload)
+    if payload.startswith((b"\xff\xfe", b"\xfe\xff")) or payload[:2].count(0) == 1:
+        detail = "The record is UTF-16; write it as UTF-8."
+        return DeadLetter(DeadLetterReason.NOT_UTF8, detail, payload)
+    if payload.startswith(b"\xef\xbb\xbf"):
+        detail = "The record begins with a byte order mark; write UTF-8 without one."
+        return DeadLetter(DeadLetterReason.NOT_JSON, detail, payload)
+    try:
+        payload.decode()
+    except UnicodeDecodeError as error:
+        detail = (
+            f"Byte {error.start + 1:,} of the record (0x{payload[error.start]:02x}) is not UTF-8; "
+            "find out the source's encoding (GB18030?) and write UTF-8."
+        )
+        return DeadLetter(DeadLetterReason.NOT_UTF8, detail, payload)
+    return None
+
+
+def _why_no_type(content: Mapping[str, Any]) -> tuple[DeadLetterReason, str]:
+    if "event_type" not in content:
+        detail = "event_type is missing; name the event's type, such as call.answered."
+        return DeadLetterReason.MISSING_FIELD, detail
+    found = content["event_type"]
+    if not isinstance(found, str):
+        detail = f"event_type is {quoted(found)}, not a text; name a type, such as call.answered."
+        return DeadLetterReason.INVALID_FIELD, detail
+    near = difflib.get_close_matches(found[:64], EVENT_TYPES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "the types are listed in the contract."
+    return DeadLetterReason.UNKNOWN_EVENT_TYPE, f"event_type {quoted(found)} is not known; {hint}"
+
+
+def _why_invalid(error: ValidationError, model: type[Event]) -> tuple[DeadLetterReason, str]:
+    """Put the first of pydantic's complaints into a sentence and count the others."""
+    first, *others = error.errors(include_url=False, include_context=False)
+    reason, detail = _explain(first, model)
+    if others:
+        names = ", ".join(dict.fromkeys(_field_of(other) for other in others[:5]))
+        detail += f" Also wrong: {names}{', ...' if len(others) > 5 else ''}."
+    return reason, detail
+
+
+def _explain(error: ErrorDetails, model: type[Event]) -> tuple[DeadLetterReason, str]:
+    name = model.model_fields["event_type"].default
+    field, problem = _field_of(error), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return DeadLetterReason.MISSING_FIELD, f"{field} is missing; {name} cannot do without it."
+    if error["type"] == "json_invalid":
+        # One parser read it, the other did not: half a surrogate pair in a text, for instance.
+        return DeadLetterReason.NOT_JSON, f"The record is not JSON: {mask_text(problem)}."
+    if not error["loc"]:
+        return DeadLetterReason.CONTRADICTION, f"{problem}; correct it at the source."
+    if "should" in problem:
+        problem = problem[problem.index("should") :]
+    else:
+        problem = f"should be valid: {problem}"
+    detail = f"{field} {problem}, but is {quoted(error['input'])}; correct it at the source."
+    return DeadLetterReason.INVALID_FIELD, detail
+
+
+def _field_of(error: ErrorDetails) -> str:
+    return mask_text(".".join(str(part) for part in error["loc"])[:100])
+
+
+def _dead(
+    reason: DeadLetterReason, detail: str, content: Mapping[str, Any], payload: bytes
+) -> DeadLetter:
+    """Keep what can be read of the envelope, so that a person can find the source."""
+
+    def text(key: str) -> str:
+        value = content.get(key)
+        return value[:200] if isinstance(value, str) else ""
+
+    return DeadLetter(
+        reason=reason,
+        detail=detail,
+        payload=payload,
+        event_id=text("event_id"),
+        event_type=text("event_type"),
+        site=text("site"),
+        source=text("source"),
+        occurred_ms=_occurred_ms(content.get("occurred_at")),
+    )
+
+
+def _occurred_ms(value: object) -> int | None:
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return epoch_ms(instant) if instant is not None and instant.tzinfo is not None else None
