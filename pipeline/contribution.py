@@ -38,6 +38,14 @@ class Add(NamedTuple):
     cell: Cell
 
 
+class CallerKey(NamedTuple):
+    """One caller on one local day of his site; `day` is ISO, YYYY-MM-DD."""
+
+    site: str
+    day: str
+    caller: str
+
+
 def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> Iterator[Add]:
     """What turns the old cells into the new ones; cells that stay the same cost nothing."""
     for cell in old:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.contribution import Measure
-from pipeline.operators.callers import Caller, CallerKey
+from pipeline.contribution import CallerKey, Measure
+from pipeline.operators.callers import Caller
 from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import RowKey
 from schemas.records import RecordKind

@@ -14,20 +14,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pipeline.contribution import Add, Cell, change
+from pipeline.contribution import Add, CallerKey, Cell, change
 from pipeline.timeline import minute_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SETS = ("site",)
 _NO_DIMS = ("",) * 9
-
-
-class CallerKey(NamedTuple):
-    """One caller on one local day of his site; `day` is ISO, YYYY-MM-DD."""
-
-    site: str
-    day: str
-    caller: str
 
 
 class CallerChange(NamedTuple):
@@ -42,10 +34,13 @@ class CallerChange(NamedTuple):
 class Caller:
     """The contacts of one caller on one day, by id, with the moment each began."""
 
-    __slots__ = ("guard", "key", "revision", "starts")
+    __slots__ = ("guard", "key", "revision", "shard", "starts")
 
-    def __init__(self, key: CallerKey, *, revision: int = 0, state: str = "{}") -> None:
+    def __init__(
+        self, key: CallerKey, shard: int, *, revision: int = 0, state: str = "{}"
+    ) -> None:
         self.key = key
+        self.shard = shard
         self.revision = revision
         self.guard = revision
         self.starts: dict[str, int] = json.loads(state)

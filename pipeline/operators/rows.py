@@ -41,14 +41,12 @@ class RowKey(NamedTuple):
 class Row:
     """A cumulative row; `guard` is the revision it was read back with, 0 if it began here."""
 
-    __slots__ = ("guard", "kept", "measures", "revision")
+    __slots__ = ("guard", "measures", "revision")
 
     def __init__(self, measures: dict[Measure, int], *, revision: int, guard: int) -> None:
         self.measures = measures
         self.revision = revision
         self.guard = guard
-        self.kept = False
-        """That the checkpoint holds it."""
 
 
 class Partial(NamedTuple):
@@ -93,6 +91,10 @@ class RowBook:
         self.dirty: set[RowKey] = set()
         self.pending: dict[str, dict[RowKey, int]] = {}
         """Per domain: the rows to publish, each with its stamp."""
+        self.hot: dict[str, set[RowKey]] = {}
+        """Per domain: published rows that it touched within the horizon of its watermark."""
+        self.kept: set[RowKey] = set()
+        """Rows that the checkpoint holds."""
         self._sets = sets
         self._published = published
 
@@ -109,9 +111,8 @@ class RowBook:
 
     def restore(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
         """Take up a row from the checkpoint: exactly as of the checkpoint, so without a guard."""
-        row = Row(measures, revision=revision, guard=0)
-        row.kept = True
-        self.rows[key] = row
+        self.rows[key] = Row(measures, revision=revision, guard=0)
+        self.kept.add(key)
 
     def add(self, add: Add, domain: str, watermark: int) -> None:
         """Fold one contribution in; every row it counts in must be in memory."""
@@ -131,8 +132,8 @@ class RowBook:
             if (key.family, key.dims) in self._published:
                 stamp = max(key.minute, minute_of(watermark)) + MINUTE_MS
                 stamps = self.pending.setdefault(domain, {})
-                if key not in stamps:
-                    stamps[key] = stamp
+                stamps.setdefault(key, stamp)
+                self.hot.setdefault(domain, set()).add(key)
 
     def publish(self, domain: str, watermark: int) -> list[Partial]:
         """The rows whose stamp the domain's watermark has now passed, in the order of their keys."""
@@ -151,19 +152,31 @@ class RowBook:
             del self.pending[domain]
         return partials
 
-    def must_keep(self, key: RowKey, watermark: int) -> bool:
-        """Whether the checkpoint has to hold the row: stage 2 may still look at its minute."""
-        return (key.family, key.dims) in self._published and key.minute > watermark - HORIZON_MS
+    def cool(self, watermarks: Mapping[str, int]) -> set[RowKey]:
+        """The rows that the checkpoint must hold: those that stage 2 may yet be given again.
+
+        They are held as they are at the checkpoint, while a row that is read back may be ahead of
+        it, which would show stage 2 the future after a crash.
+        """
+        hot: set[RowKey] = {key for stamps in self.pending.values() for key in stamps}
+        for domain in list(self.hot):
+            watermark = watermarks.get(domain)
+            if watermark is None:
+                del self.hot[domain]
+                continue
+            near = {key for key in self.hot[domain] if key.minute > watermark - HORIZON_MS}
+            self.hot[domain] = near
+            hot |= near
+        return hot
 
     def evict(self) -> None:
         """Drop clean rows beyond the bound, oldest in memory first; kept or pending ones stay."""
         excess = len(self.rows) - MAX_ROWS
         if excess <= 0:
             return
-        pending = {key for stamps in self.pending.values() for key in stamps}
         for key in list(self.rows):
             if excess <= 0:
                 break
-            if key not in self.dirty and key not in pending and not self.rows[key].kept:
+            if key not in self.dirty and key not in self.kept:
                 del self.rows[key]
                 excess -= 1

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from pipeline.contribution import CallerKey, Cell
 from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact, Step, summarise
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Contact:
     """
 
     __slots__ = (
+        "caller",
+        "cells",
         "contact_id",
         "domain",
         "fact",
@@ -88,6 +91,7 @@ class Contact:
         "persisted",
         "revision",
         "rules",
+        "scheduled",
         "shard",
         "site",
         "steps",
@@ -111,6 +115,12 @@ class Contact:
         self.persisted = False
         """That the checkpoint holds a state of it, which must be deleted when it closes."""
         self.fact = Fact()
+        self.cells: list[Cell] = []
+        """What it counts as at present."""
+        self.caller: tuple[CallerKey, int] | None = None
+        """Whose contact it is, and since when (epoch ms), at present."""
+        self.scheduled: tuple[str, int | None] = ("", None)
+        """The domain and due time of its latest timer."""
 
     def apply(self, event: Event, domain: str, revision: int) -> bool:
         """Take an event in; False if the contact is full and the event was refused.

@@ -1,0 +1,165 @@
+"""One shard's state: what its operators remember between records, and how a checkpoint holds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.contribution import Measure, revision_of
+from pipeline.dedupe import RecentIds
+from pipeline.exchange import Checkpoint, CheckpointItem, ContactKey, RawRow
+from pipeline.operators.contacts import Contact, ContactRules
+from pipeline.operators.rows import DimensionSets, RowBook, RowKey
+from pipeline.timeline import Timeline
+
+STATE_VERSION = 1
+"""Raised with every change of a state's form; a checkpoint of another version is not read."""
+CLOSED_KEPT = 4_000
+"""Closed contacts that a shard keeps in memory for late events; older ones are read back."""
+
+
+class ShardState:
+    """Everything that shard `shard` remembers. `offset` is that of the last record applied."""
+
+    def __init__(
+        self,
+        shard: int,
+        generation: int,
+        sets: DimensionSets,
+        published: frozenset[tuple[str, str]],
+        max_skew_ms: int,
+    ) -> None:
+        self.shard = shard
+        self.generation = generation
+        self.offset = -1
+        self.timeline = Timeline()
+        self.recent = RecentIds(max_skew_ms)
+        self.contacts: dict[ContactKey, Contact] = {}
+        self.closed: dict[ContactKey, None] = {}
+        self.dirty_contacts: dict[ContactKey, None] = {}
+        self.rows = RowBook(shard, sets, published)
+        self.held_ticks: dict[str, RawRow] = {}
+        """Each domain's last tick, written to the raw events only if an event follows it."""
+        self.configs: dict[str, str] = {}
+        """The configuration in force, by site: its content hash."""
+
+    def revision(self, offset: int) -> int:
+        """The place of a record of this log in the shard's whole history."""
+        return revision_of(self.generation, offset)
+
+    # -- the checkpoint ---------------------------------------------------------------------
+
+    def snapshot(self) -> Iterator[CheckpointItem]:
+        """What changed since the last checkpoint; to be called once per flush."""
+        shard = self.shard
+        yield from self._row_items()
+        meta = {
+            "state_version": STATE_VERSION,
+            "generation": self.generation,
+            "offset": self.offset,
+            "watermarks": self.timeline.watermarks,
+            "pending": [
+                [domain, stamp, list(key)]
+                for domain, stamps in sorted(self.rows.pending.items())
+                for key, stamp in stamps.items()
+            ],
+            "hot": [
+                [domain, [list(key) for key in sorted(keys)]]
+                for domain, keys in sorted(self.rows.hot.items())
+            ],
+            "held_ticks": [[*row[:-1], row.payload.decode()] for row in self.held_ticks.values()],
+            "configs": self.configs,
+        }
+        yield CheckpointItem(shard, "meta", "", _dumps(meta))
+        for key in self.dirty_contacts:
+            contact = self.contacts[key]
+            if contact.fact.open:
+                contact.persisted = True
+                state = _dumps([contact.revision, contact.snapshot()])
+                yield CheckpointItem(shard, "contact", _dumps(key), state)
+            elif contact.persisted:
+                contact.persisted = False
+                yield CheckpointItem(shard, "contact", _dumps(key), None)
+
+    def _row_items(self) -> Iterator[CheckpointItem]:
+        book = self.rows
+        hot = book.cool(self.timeline.watermarks)
+        for key in sorted(hot & book.dirty | hot - book.kept):
+            row = book.rows[key]
+            state = _dumps([row.revision, _pairs(row.measures)])
+            yield CheckpointItem(self.shard, "row", _dumps(key), state)
+        for key in sorted(book.kept - hot):
+            yield CheckpointItem(self.shard, "row", _dumps(key), None)
+        book.kept = hot
+
+    def restore(self, checkpoint: Checkpoint, rules: Mapping[str, ContactRules]) -> None:
+        """Take up the states that `snapshot` gave, timers included."""
+        meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
+        self.offset = meta["offset"]
+        self.timeline.watermarks = dict(meta["watermarks"])
+        self.configs = meta["configs"]
+        for *fields, payload in meta["held_ticks"]:
+            row = RawRow(*fields, payload.encode())
+            self.held_ticks[row.domain] = row
+        for text, state in checkpoint.of(self.shard, "row").items():
+            revision, pairs = json.loads(state)
+            self.rows.restore(_row_key(json.loads(text)), _measures(pairs), revision)
+        for domain, stamp, key in meta["pending"]:
+            self.rows.pending.setdefault(domain, {})[_row_key(key)] = stamp
+        for domain, keys in meta["hot"]:
+            self.rows.hot[domain] = {_row_key(key) for key in keys}
+        for text, state in checkpoint.of(self.shard, "contact").items():
+            site, contact_id = json.loads(text)
+            revision, inner = json.loads(state)
+            contact = Contact.restore(
+                site,
+                contact_id,
+                self.shard,
+                inner,
+                lambda version: rules.get(version, ContactRules()),
+                revision=revision,
+                guard=0,
+            )
+            contact.persisted = True
+            self.contacts[site, contact_id] = contact
+
+    def settled(self, now_ms: int) -> None:
+        """All that changed is in the store: nothing is dirty any more, and memory may shrink."""
+        for key in self.dirty_contacts:
+            if self.contacts[key].fact.open:
+                self.closed.pop(key, None)
+            else:
+                self.closed[key] = None
+        self.dirty_contacts.clear()
+        while len(self.closed) > CLOSED_KEPT:
+            key = next(iter(self.closed))
+            del self.closed[key]
+            del self.contacts[key]
+        self.rows.dirty.clear()
+        self.rows.evict()
+        self.recent.forget(now_ms)
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _row_key(parts: list[Any]) -> RowKey:
+    family, site, dims, minute, values = parts
+    return RowKey(family, site, dims, minute, tuple(values))
+
+
+def _pairs(measures: Mapping[Measure, int]) -> list[list[Any]]:
+    """Measures as JSON: [name, value] for a sum, [name, bin, value] for a histogram's bin."""
+    return [
+        [measure, value] if isinstance(measure, str) else [*measure, value]
+        for measure, value in measures.items()
+    ]
+
+
+def _measures(pairs: list[list[Any]]) -> dict[Measure, int]:
+    measures: dict[Measure, int] = {}
+    for name, *rest in pairs:
+        measures[(name, rest[0]) if len(rest) > 1 else name] = rest[-1]
+    return measures
