@@ -109,6 +109,11 @@ class FactMeasure(Strict):
         parse_aggregate(value)
         return value
 
+    @property
+    def additive(self) -> bool:
+        """Tell whether nothing to measure means 0: counts and sums, unlike maxima and quantiles."""
+        return parse_aggregate(self.value).function in ("count", "sum")
+
     def columns(self) -> set[str]:
         """Return the fact table's columns that the measure reads."""
         column = parse_aggregate(self.value).column

@@ -1,0 +1,324 @@
+"""Metric names, periods and groups in; SQL over the store's tables, and one merged table, out.
+
+Every value is computed from sums over the whole period and group (a mean of means would weigh a
+quiet minute like a busy one), so the same definition holds by minute, by month and in total.
+Shards and revisions are merged by FINAL; metrics of different tables meet here by period and group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import ConfigError
+from schemas.catalogue import Catalogue, Formula
+from schemas.documents import nearest
+from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
+from schemas.measures import BaseFamily, FactFamily, Text, literal
+
+By = Literal["minute", "hour", "day", "week", "month", "total"]
+Cell = Number | None
+
+_INSTANTS: Mapping[str, str] = {
+    "minute": "toInt64(toUnixTimestamp(toStartOfMinute({time}, {zone})))",
+    "hour": "toInt64(toUnixTimestamp(toStartOfHour({time}, {zone})))",
+}
+_DATES: Mapping[str, str] = {
+    "day": "toString(toDate({time}, {zone}))",
+    "week": "toString(toMonday({time}, {zone}))",
+    "month": "toString(toStartOfMonth({time}, {zone}))",
+    "total": "'total'",
+}
+PERIODS: Mapping[str, str] = {**_INSTANTS, **_DATES}
+
+
+class Store(Protocol):
+    """Where the tables are: a ClickHouse client, or anything that answers like one."""
+
+    def execute(self, query: str, /) -> Sequence[Sequence[object]]:
+        """Run a query and return its rows."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of a report: as it was asked for, what it means, and how to show it.
+
+    `compiled` is None for a metric that cannot be computed yet; `note` then says why, and
+    otherwise names the variant's method.
+    """
+
+    label: str
+    name: Text
+    unit: str
+    compiled: Formula | None
+    note: Text | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One period and group: instants are ISO with the site's offset, days are ISO dates."""
+
+    period: str
+    group: tuple[str, ...]
+    values: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """What a report found, ready to be written out."""
+
+    by: By
+    group: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: it gives the report's columns at `positions`, from one family and set."""
+
+    family: str
+    dimension_set: str
+    positions: tuple[int, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is asked for.
+
+    Args:
+        metrics: each `id`, `id:variant`, or `name=formula` over the measures of one family.
+        site: whose numbers.
+        zone: the site's IANA time zone, which decides where days, weeks and months begin.
+        by: the period; weeks begin on Monday.
+        group: dimensions to break down by.
+        start: first instant, included; everything stored when not given.
+        end: instant to stop before.
+
+    Raises:
+        ConfigError: from every method, where a name is unknown or a breakdown is not kept.
+    """
+
+    metrics: Sequence[str]
+    site: str
+    zone: str
+    by: By = "total"
+    group: Sequence[str] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    catalogue: Catalogue = field(kw_only=True)
+
+    def run(self, store: Store) -> ReportTable:
+        """Ask the store and merge the answers; a period without a contact gives no row."""
+        columns = self.columns()
+        empty = [self._empty(column) for column in columns]
+        found: dict[tuple[str, tuple[str, ...]], list[Cell]] = {}
+        width = 1 + len(self.group)
+        for query in self._queries(columns):
+            for answer in store.execute(query.sql):
+                key = self._period(answer[0]), tuple(str(value) for value in answer[1:width])
+                values = found.setdefault(key, list(empty))
+                for position, value in zip(query.positions, answer[width:], strict=True):
+                    values[position] = _cell(value)
+        rows = tuple(Row(*key, tuple(values)) for key, values in sorted(found.items()))
+        return ReportTable(self.by, tuple(self.group), columns, rows)
+
+    def queries(self) -> tuple[Query, ...]:
+        """Return the queries that the report runs, one per table and dimension set."""
+        return self._queries(self.columns())
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the report's columns: each metric asked for, resolved."""
+        if not self.metrics:
+            msg = f"name at least one metric; {nearest('', [*self.catalogue.metrics])}"
+            raise ConfigError(msg)
+        columns = tuple(self._column(spec) for spec in self.metrics)
+        labels = [column.label for column in columns]
+        for label in labels:
+            if labels.count(label) > 1:
+                msg = f"{label!r} is asked for twice: leave one out"
+                raise ConfigError(msg)
+        return columns
+
+    def _column(self, spec: str) -> Column:
+        """Resolve `id`, `id:variant` or `name=formula`."""
+        label, is_custom, text = (part.strip() for part in spec.partition("="))
+        if is_custom:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", label):
+                msg = f"{spec!r}: a name has letters, digits and _, and begins with a letter"
+                raise ConfigError(msg)
+            return Column(label, Text(zh=label, en=label), "", self._compile(text))
+        metric_id, _, variant = label.partition(":")
+        metric = self.catalogue.metrics.get(metric_id)
+        if metric is None:
+            msg = f"no metric {metric_id!r}; {nearest(metric_id, [*self.catalogue.metrics])}"
+            raise ConfigError(msg)
+        if variant and variant not in metric.variants:
+            known = nearest(variant, [*metric.variants]) if metric.variants else "it has none"
+            msg = f"{metric_id} has no variant {variant!r}; {known}"
+            raise ConfigError(msg)
+        if metric.missing is not None:
+            return Column(label, metric.name, metric.unit, None, metric.missing)
+        if metric.formula is not None:
+            return Column(label, metric.name, metric.unit, self._compile(metric.formula))
+        chosen = variant or metric.default or ""
+        method = metric.variants[chosen]
+        # A reader must always see which of several definitions a number follows.
+        name = Text(zh=f"{metric.name.zh} {chosen}", en=f"{metric.name.en} {chosen}")
+        return Column(label, name, metric.unit, self._compile(method.formula), method.name)
+
+    def _compile(self, text: str) -> Formula:
+        try:
+            return self.catalogue.compile(text)
+        except FormulaError as error:
+            raise ConfigError(str(error)) from error
+
+    def _queries(self, columns: Sequence[Column]) -> tuple[Query, ...]:
+        self._check()
+        sources: dict[tuple[str, str], list[tuple[int, Formula]]] = {}
+        for position, column in enumerate(columns):
+            if column.compiled is not None:
+                source = column.compiled.family, self._dimension_set(column.label, column.compiled)
+                sources.setdefault(source, []).append((position, column.compiled))
+        queries = []
+        for (family, dimension_set), asked in sources.items():
+            positions, formulas = zip(*asked, strict=True)
+            sql = self._sql(family, dimension_set, formulas)
+            queries.append(Query(family, dimension_set, positions, sql))
+        return tuple(queries)
+
+    def _check(self) -> None:
+        known = {d for family in self.catalogue.families.values() for d in family.dimensions}
+        for name in self.group:
+            if name not in known:
+                msg = f"no dimension {name!r}; {nearest(name, sorted(known))}"
+                raise ConfigError(msg)
+        if self.by not in PERIODS:
+            msg = f"no period {self.by!r}; {nearest(self.by, [*PERIODS])}"
+            raise ConfigError(msg)
+        for moment in (self.start, self.end):
+            if moment is not None and (moment.second or moment.microsecond):
+                msg = f"{moment.isoformat()}: rows are kept by minute, so name whole minutes"
+                raise ConfigError(msg)
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            msg = f"from {self.start.isoformat()} must come before to {self.end.isoformat()}"
+            raise ConfigError(msg)
+
+    def _dimension_set(self, label: str, compiled: Formula) -> str:
+        """Return the smallest declared set that can break the formula down as asked.
+
+        Fact tables have no sets: any of their dimensions will do, and the answer is "".
+        """
+        family = self.catalogue.families[compiled.family]
+        wanted = set(self.group)
+        if isinstance(family, FactFamily):
+            if wanted <= set(family.dimensions):
+                return ""
+            kept = f"any of {', '.join(family.dimensions)}"
+        else:
+            sets = {n: s for n, s in family.sets.items() if compiled.measures <= {*family.kept(n)}}
+            fitting = [name for name, dimensions in sets.items() if wanted <= set(dimensions)]
+            if fitting:
+                return min(fitting, key=lambda name: len(family.sets[name]))
+            kept = "; or by ".join(", ".join(s) for s in sets.values() if s) or "nothing"
+        msg = f"{label} is not kept by {', '.join(self.group)}; it can be grouped by {kept}"
+        raise ConfigError(msg)
+
+    def _sql(self, family_name: str, dimension_set: str, asked: Sequence[Formula]) -> str:
+        """Return one family's query. Columns are qualified: an alias must never capture one."""
+        family = self.catalogue.families[family_name]
+        where = [f"t.site = {literal(self.site)}"]
+        if isinstance(family, BaseFamily):
+            moment = f"t.{family.time}"
+            where.append(f"t.dims = {literal(dimension_set)}")
+            used = {*frozenset().union(*(f.measures for f in asked)), family.presence}
+            kept = [name for name in family.kept(dimension_set) if name in used]
+            having = " OR ".join(_happened(family, name) for name in kept)
+        else:
+            moment = f"assumeNotNull(t.{family.time})"
+            where.append(f"t.{family.time} IS NOT NULL")
+            having = "count() > 0"
+        if self.start is not None:
+            where.append(f"t.{family.time} >= {_instant(self.start)}")
+        if self.end is not None:
+            where.append(f"t.{family.time} < {_instant(self.end)}")
+        period = PERIODS[self.by].format(time=moment, zone=literal(self.zone))
+        groups = [f"t.{name} AS {name}" for name in self.group]
+        values = [
+            f"{to_sql(formula.tree, lambda name: _total(family, name))} AS value_{i}"
+            for i, formula in enumerate(asked)
+        ]
+        return (
+            f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
+            f"FROM {family.table} AS t FINAL\n"
+            f"WHERE {' AND '.join(where)}\n"
+            f"GROUP BY {', '.join(['period', *self.group])}\n"
+            f"HAVING {having}\n"
+            f"ORDER BY {', '.join(['period', *self.group])}"
+        )
+
+    def _period(self, value: object) -> str:
+        """Return a period's beginning as ISO text, in the site's zone."""
+        if self.by in _INSTANTS and isinstance(value, int):
+            local = datetime.fromtimestamp(value, tz=ZoneInfo(self.zone))
+            return local.isoformat(timespec="minutes")
+        return str(value)
+
+    def _empty(self, column: Column) -> Cell:
+        """Return a metric's value where its table has nothing: 0 for counts, none for ratios."""
+        if column.compiled is None:
+            return None
+        family = self.catalogue.families[column.compiled.family]
+        totals: dict[str, Value] = {}
+        for name in column.compiled.measures:
+            if isinstance(family, BaseFamily):
+                totals[name] = {} if family.measures[name].kind == "histogram" else 0
+            else:
+                totals[name] = 0 if family.measures[name].additive else None
+        return evaluate(column.compiled.tree, totals)
+
+
+def _total(family: BaseFamily | FactFamily, name: str) -> str:
+    """Return SQL for a measure's total over a group's rows."""
+    if isinstance(family, FactFamily):
+        return family.measures[name].sql("t")
+    return f"{'sumMap' if family.measures[name].kind == 'histogram' else 'sum'}(t.{name})"
+
+
+def _happened(family: BaseFamily, name: str) -> str:
+    """Return SQL for "this measure counted something": withdrawn rows remain, as zeros."""
+    if family.measures[name].kind == "histogram":
+        return f"arraySum(mapValues({_total(family, name)})) != 0"
+    return f"{_total(family, name)} != 0"
+
+
+def _instant(moment: datetime) -> str:
+    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"toDateTime64({literal(text)}, 3, 'UTC')"
+
+
+def _cell(value: object) -> Cell:
+    """Return a store's number as a plain one."""
+    if value is None or isinstance(value, int | float):
+        return value
+    msg = f"the store answered {value!r} where a number was due"
+    raise TypeError(msg)
+
+
+def parse_moment(text: str, zone: str) -> datetime:
+    """Return the instant of a local date (its midnight) or date and time, in the site's zone.
+
+    >>> parse_moment("1999-01-02", "Asia/Jerusalem").astimezone(UTC).isoformat()
+    '1999-01-01T22:00:00+00:00'
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{text!r} is not a date or time: write {date(2026, 1, 31)} or 2026-01-31T08:30"
+        raise ConfigError(msg) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))

@@ -1,0 +1,118 @@
+"""A report's table in; aligned text, CSV or JSON out.
+
+Text is for people: names and units in their language, "-" where there is no value. CSV and JSON
+are for programs: labels as they were asked for, numbers unrounded, nothing where there is none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text as Cells
+
+from pipeline.report import Cell, Column, ReportTable
+from schemas.measures import Text
+
+Lang = Literal["zh", "en"]
+
+NO_VALUE = "-"
+_DECIMALS = {"count": 2, "%": 2, "s": 2, "min": 2}
+_WORDS = {
+    "period": Text(zh="时段", en="period"),
+    "none": Text(zh="（无）", en="(none)"),
+    "empty": Text(zh="此范围内没有联络", en="no contacts in this range"),
+    "missing": Text(zh="不可用", en="not available"),
+}
+
+
+def as_csv(table: ReportTable) -> str:
+    """Return the report as CSV with a header line; a missing value is an empty field."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["period", *table.group, *(column.label for column in table.columns)])
+    for row in table.rows:
+        values = ("" if value is None else value for value in row.values)
+        writer.writerow([row.period, *row.group, *values])
+    return out.getvalue()
+
+
+def as_json(table: ReportTable) -> str:
+    """Return the report as JSON: `by`, `columns` with names and units, `rows` as objects."""
+    columns = [
+        {
+            "label": column.label,
+            "name": column.name.model_dump(),
+            "unit": column.unit or None,
+            "available": column.compiled is not None,
+            "note": column.note.model_dump() if column.note else None,
+        }
+        for column in table.columns
+    ]
+    rows = [
+        {
+            "period": row.period,
+            "group": dict(zip(table.group, row.group, strict=True)),
+            "values": dict(zip((c.label for c in table.columns), row.values, strict=True)),
+        }
+        for row in table.rows
+    ]
+    content = {"by": table.by, "columns": columns, "rows": rows}
+    return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def as_text(table: ReportTable, lang: Lang = "en") -> str:
+    """Return the report as an aligned table and, below it, what a reader must know."""
+    grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False)
+    grid.add_column(_word("period", lang), no_wrap=True)
+    for name in table.group:
+        grid.add_column(name, no_wrap=True)
+    for column in table.columns:
+        unit = "" if column.unit in ("", "count") else f" ({column.unit})"
+        grid.add_column(_in(column.name, lang) + unit, justify="right", no_wrap=True)
+    for row in table.rows:
+        values = (_shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
+        groups = (name or _word("none", lang) for name in row.group)
+        # As Text, so that a queue called [red] is printed and not obeyed.
+        grid.add_row(*(Cells(cell) for cell in (row.period, *groups, *values)))
+    out = io.StringIO()
+    Console(file=out, width=10_000, color_system=None, highlight=False).print(grid)
+    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
+    if not table.rows:
+        lines = [_word("empty", lang)]
+    return "\n".join([*lines, *_notes(table, lang)]) + "\n"
+
+
+def _notes(table: ReportTable, lang: Lang) -> Iterator[str]:
+    """Yield a line for each metric with a variant or without a value, naming why."""
+    for column in table.columns:
+        if column.note is None:
+            continue
+        missing = "" if column.compiled else f"{_word('missing', lang)}: "
+        yield f"{_in(column.name, lang)}: {missing}{_in(column.note, lang)}"
+
+
+def _shown(value: Cell, column: Column) -> str:
+    """Return a number for a person.
+
+    Whole numbers stay whole; percentages and seconds have two decimals, a site's own formula four.
+    """
+    if value is None:
+        return NO_VALUE
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.{_DECIMALS.get(column.unit, 4)}f}"
+
+
+def _word(key: str, lang: Lang) -> str:
+    return _in(_WORDS[key], lang)
+
+
+def _in(text: Text, lang: Lang) -> str:
+    return text.zh if lang == "zh" else text.en
