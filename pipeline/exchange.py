@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pipeline.contribution import CallerKey, Measure
 from pipeline.operators.callers import Caller
@@ -33,10 +33,13 @@ class Stored(NamedTuple):
 class Lookup:
     """What must be known before the core can go on.
 
-    `event_ids` are asked per shard, among raw events that the checkpoint covers.
+    `event_ids` are asked per shard, among the raw events up to its revision in `covered`, which is
+    that of the checkpoint: what came after is about to be read again, and would be taken for a
+    duplicate of itself.
     """
 
     event_ids: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    covered: Mapping[int, int] = field(default_factory=dict)
     contacts: Sequence[ContactKey] = ()
     callers: Sequence[CallerKey] = ()
     rows: Mapping[int, Sequence[RowKey]] = field(default_factory=dict)
@@ -158,6 +161,41 @@ class Flush:
     contacts: list[Contact] = field(default_factory=list)
     transitions: list[TransitionRow] = field(default_factory=list)
     checkpoint: list[CheckpointItem] = field(default_factory=list)
+
+
+class RecentId(NamedTuple):
+    """An event id of the raw events, with the version and the ingest time (epoch ms) it had."""
+
+    ingest_ms: int
+    event_id: str
+    version: int
+
+
+class Store(Protocol):
+    """Where everything is kept. Errors are `SinkError`s, which say whether trying again helps."""
+
+    def load(self, shards: Sequence[int]) -> Checkpoint:
+        """The states of these shards and of the process, as of the last checkpoint."""
+
+    def highest_generation(self) -> int:
+        """The highest generation that any row or raw event carries; 0 if there is none."""
+
+    def recent_ids(
+        self, shard: int, covered: int, window_ms: int, limit: int
+    ) -> tuple[list[RecentId], int]:
+        """The shard's ids of the last `window_ms` before its last raw event, in ingest order.
+
+        Only up to the revision `covered`, at most `limit` of them.
+
+        Returns:
+            The ids, and the epoch ms of ingest since which they are complete (0: for ever).
+        """
+
+    def lookup(self, lookup: Lookup) -> Found:
+        """Answer what the core asks."""
+
+    def write(self, flush: Flush) -> None:
+        """Write a flush in its order; may be called again with the same flush after an error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class ShardState:
         self.shard = shard
         self.generation = generation
         self.offset = -1
+        self.covered = revision_of(generation, 0)
+        """The revision up to which the checkpoint holds everything."""
         self.timeline = Timeline()
         self.recent = RecentIds(max_skew_ms)
         self.contacts: dict[ContactKey, Contact] = {}
@@ -97,6 +99,7 @@ class ShardState:
         """Take up the states that `snapshot` gave, timers included."""
         meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
+        self.covered = self.revision(self.offset)
         self.timeline.watermarks = dict(meta["watermarks"])
         self.configs = meta["configs"]
         for *fields, payload in meta["held_ticks"]:
@@ -132,6 +135,7 @@ class ShardState:
             else:
                 self.closed[key] = None
         self.dirty_contacts.clear()
+        self.covered = self.revision(self.offset)
         while len(self.closed) > CLOSED_KEPT:
             key = next(iter(self.closed))
             del self.closed[key]

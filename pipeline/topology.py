@@ -72,8 +72,9 @@ class _Step:
     state: ShardState
     domain: str
     watermark: int
-    what: Add | CallerChange | None
-    """None: the watermark itself, which publishes what it has passed."""
+    what: Add | CallerChange | Mapping[str, str]
+    """A mapping: the watermark itself, which publishes what it has passed; the mapping says which
+    rules were in force then, by site."""
 
 
 @dataclass(slots=True)
@@ -177,6 +178,7 @@ class Stage1:
                     contacts[key] = None
         return Lookup(
             event_ids={shard: sorted(wanted) for shard, wanted in ids.items()},
+            covered={shard: self.shards[shard].covered for shard in ids},
             contacts=list(contacts),
         )
 
@@ -273,10 +275,10 @@ class Stage1:
                 continue  # it has been changed since; a later wish stands in the heap
             if minute_of(timer.due) > before:
                 before = minute_of(timer.due)
-                steps.append(_Step(state, domain, timer.due, None))
+                steps.append(_Step(state, domain, timer.due, state.configs))
             self._touch(state, contact, domain, timer.due, steps, due=timer.due, record=record)
         if minute_of(watermark) > before:
-            steps.append(_Step(state, domain, watermark, None))
+            steps.append(_Step(state, domain, watermark, state.configs))
 
     # -- contacts ---------------------------------------------------------------------------
 
@@ -364,7 +366,7 @@ class Stage1:
     def _config(self, state: ShardState, record: LogRecord, event: Event) -> DeadLetter | None:
         rules = rules_of(event.content)
         self.rules[rules.version] = rules
-        state.configs[event.site] = rules.version
+        state.configs = {**state.configs, event.site: rules.version}
         self._flush.configs.append(
             ConfigRow(event.site, rules.version, event.content, event.who, record.ingest_ms)
         )
@@ -420,8 +422,9 @@ class Stage1:
             book = step.state.rows
             if isinstance(step.what, Add):
                 book.add(step.what, step.domain, step.watermark)
-            elif step.what is None:
-                self.partials.extend(book.publish(step.domain, step.watermark))
+            elif not isinstance(step.what, CallerChange):
+                partials = book.publish(step.domain, step.watermark, step.what)
+                self.partials.extend(partials)
                 self.partials.append(Watermark(book.shard, step.domain, step.watermark))
 
     # -- what is kept of records ------------------------------------------------------------

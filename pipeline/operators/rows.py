@@ -58,6 +58,8 @@ class Partial(NamedTuple):
     key: RowKey
     revision: int
     measures: dict[Measure, int]
+    rules: str
+    """The version of the site's rules that were in force on the shard."""
 
 
 class DimensionSets:
@@ -135,8 +137,13 @@ class RowBook:
                 stamps.setdefault(key, stamp)
                 self.hot.setdefault(domain, set()).add(key)
 
-    def publish(self, domain: str, watermark: int) -> list[Partial]:
-        """The rows whose stamp the domain's watermark has now passed, in the order of their keys."""
+    def publish(
+        self, domain: str, watermark: int, rules: Mapping[str, str]
+    ) -> list[Partial]:
+        """The rows whose stamp the domain's watermark has now passed, in the order of their keys.
+
+        `rules` names the version of the rules in force, by site.
+        """
         stamps = self.pending.get(domain)
         if not stamps:
             return []
@@ -144,8 +151,9 @@ class RowBook:
         partials = []
         for stamp, key in due:
             row = self.rows[key]
+            version = rules.get(key.site, "")
             partials.append(
-                Partial(self.shard, domain, stamp, key, row.revision, dict(row.measures))
+                Partial(self.shard, domain, stamp, key, row.revision, dict(row.measures), version)
             )
             del stamps[key]
         if not stamps:

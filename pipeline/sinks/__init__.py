@@ -1,0 +1,1 @@
+"""Where flushes go: ClickHouse through clickhouse-driver, or memory, behind one `Store`."""

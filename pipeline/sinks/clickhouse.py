@@ -1,0 +1,227 @@
+"""Flushes flow in, tables grow; lookups flow in, answers flow out: the store behind `Store`.
+
+One insert per table and flush, for all shards of the process. The order is that of `Flush`, and the
+checkpoint comes last, as one block into one unpartitioned table, which readers see whole or not at
+all. Every table replaces by identity, so a flush written twice leaves every view unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
+from pipeline.exchange import (
+    PROCESS,
+    BaseRow,
+    Checkpoint,
+    CheckpointItem,
+    ContactKey,
+    Flush,
+    Found,
+    Lookup,
+    RecentId,
+    Stored,
+)
+from pipeline.operators.rows import RowKey
+from pipeline.sinks import tables
+from pipeline.sinks.client import Client
+from schemas import rows as schema
+
+ASKED_AT_ONCE = 10_000
+_OFFSET_MASK = (1 << GENERATION_BITS) - 1
+_AT = f"(bitShiftLeft(toUInt64(generation), {GENERATION_BITS}) + offset)"
+
+
+class ClickHouseStore:
+    """The store of one process, over one connection."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def load(self, shards: Sequence[int]) -> Checkpoint:
+        """See `Store.load`."""
+        rows = self._client.execute(
+            "SELECT shard, family, key, state FROM checkpoint FINAL WHERE shard IN %(shards)s",
+            {"shards": (*shards, PROCESS)},
+        )
+        return Checkpoint([CheckpointItem(*row) for row in rows])
+
+    def highest_generation(self) -> int:
+        """See `Store.highest_generation`."""
+        revisions = [
+            f"SELECT max(bitShiftRight(revision, {GENERATION_BITS})) AS g FROM {table}"
+            for table in ("contacts", "callers", *(f.table for f in schema.row_families().values()))
+        ]
+        union = " UNION ALL ".join(["SELECT max(generation) AS g FROM raw_events", *revisions])
+        return int(self._client.execute(f"SELECT max(g) FROM ({union})")[0][0])
+
+    def recent_ids(
+        self, shard: int, covered: int, window_ms: int, limit: int
+    ) -> tuple[list[RecentId], int]:
+        """See `Store.recent_ids`."""
+        where = f"shard = %(shard)s AND {_AT} <= %(covered)s"
+        params = {"shard": shard, "covered": covered, "limit": limit + 1}
+        bounds = self._client.execute(
+            "SELECT count(), toUnixTimestamp64Milli(min(ingest_time)), "
+            f"toUnixTimestamp64Milli(max(ingest_time)) FROM raw_events WHERE {where}",
+            params,
+        )
+        count, first, last = bounds[0]
+        if not count:
+            return [], 0
+        since = last - window_ms
+        rows = self._client.execute(
+            "SELECT toUnixTimestamp64Milli(ingest_time), event_id, version "
+            f"FROM raw_events FINAL WHERE {where} AND event_id != '' "
+            "AND ingest_time >= fromUnixTimestamp64Milli(%(since)s) "
+            f"ORDER BY {_AT} DESC LIMIT %(limit)s",
+            {**params, "since": since},
+        )
+        ids = [RecentId(*row) for row in reversed(rows)]
+        if len(ids) > limit:
+            # The oldest instant may be there in part only, so memory is complete after it.
+            return ids[1:], ids[0].ingest_ms + 1
+        return ids, 0 if first >= since else since
+
+    def lookup(self, lookup: Lookup) -> Found:
+        """See `Store.lookup`."""
+        versions = dict(self._versions(lookup))
+        contacts = dict(self._contacts(lookup.contacts))
+        callers = dict(self._callers(lookup.callers))
+        rows = {
+            (shard, key): found
+            for shard, keys in lookup.rows.items()
+            for key, found in self._rows(shard, keys)
+        }
+        return Found(versions, contacts, callers, rows)
+
+    def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, str], int]]:
+        for shard, ids in lookup.event_ids.items():
+            for some in _chunks(ids):
+                rows = self._client.execute(
+                    "SELECT event_id, max(version) FROM raw_events WHERE shard = %(shard)s "
+                    f"AND event_id IN %(ids)s AND {_AT} <= %(covered)s GROUP BY event_id",
+                    {"shard": shard, "ids": some, "covered": lookup.covered[shard]},
+                )
+                for event_id, version in rows:
+                    yield (shard, event_id), version
+
+    def _contacts(self, keys: Iterable[ContactKey]) -> Iterator[tuple[ContactKey, Stored]]:
+        by_site: dict[str, list[str]] = {}
+        for site, contact_id in keys:
+            by_site.setdefault(site, []).append(contact_id)
+        for site, ids in by_site.items():
+            for some in _chunks(ids):
+                rows = self._client.execute(
+                    "SELECT contact_id, state, revision, shard FROM contacts FINAL "
+                    "WHERE site = %(site)s AND contact_id IN %(ids)s",
+                    {"site": site, "ids": some},
+                )
+                for contact_id, state, revision, shard in rows:
+                    yield (site, contact_id), Stored(state, revision, shard)
+
+    def _callers(self, keys: Sequence[CallerKey]) -> Iterator[tuple[CallerKey, Stored]]:
+        by_day: dict[tuple[str, str], list[str]] = {}
+        for site, day, caller in keys:
+            by_day.setdefault((site, day), []).append(caller)
+        for (site, day), callers in by_day.items():
+            for some in _chunks(callers):
+                rows = self._client.execute(
+                    "SELECT caller, state, revision, shard FROM callers FINAL "
+                    "WHERE site = %(site)s AND day = %(day)s AND caller IN %(callers)s",
+                    {"site": site, "day": day, "callers": some},
+                )
+                for caller, state, revision, shard in rows:
+                    yield CallerKey(site, day, caller), Stored(state, revision, shard)
+
+    def _rows(
+        self, shard: int, keys: Iterable[RowKey]
+    ) -> Iterator[tuple[RowKey, tuple[dict[Measure, int], int]]]:
+        wanted = set(keys)
+        for name, family in schema.row_families().items():
+            groups: dict[tuple[str, str], list[int]] = {}
+            for key in wanted:
+                if key.family == name:
+                    groups.setdefault((key.site, key.dims), []).append(key.minute // 1000)
+            sums = [m for m in family.measures if m not in family.histograms]
+            bins = [m for m in family.measures if m in family.histograms]
+            for (site, dims), minutes in groups.items():
+                columns = family.sets[dims]
+                names = ", ".join(
+                    ["toInt64(toUnixTimestamp(minute))", "revision", *columns, *sums, *bins]
+                )
+                rows = self._client.execute(
+                    f"SELECT {names} FROM {family.table} FINAL WHERE site = %(site)s "
+                    "AND dims = %(dims)s AND shard = %(shard)s AND minute IN %(minutes)s",
+                    {"site": site, "dims": dims, "shard": shard, "minutes": _distinct(minutes)},
+                )
+                for minute, revision, *rest in rows:
+                    values = tuple(rest[: len(columns)])
+                    key = RowKey(name, site, dims, minute * 1000, values)
+                    if key in wanted:
+                        yield key, (_measures(rest[len(columns) :], sums, bins), revision)
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def write(self, flush: Flush) -> None:
+        """See `Store.write`."""
+        self._insert(schema.RAW_EVENTS, tables.raw_columns(flush.raw))
+        self._insert(schema.DEAD_LETTERS, tables.dead_letter_columns(flush.dead_letters))
+        self._insert(schema.CONFIGS, tables.transpose(flush.configs, 5))
+        for name, family in schema.row_families().items():
+            some = [row for row in flush.rows if row.key.family == name]
+            self._insert(
+                schema.Table(family.table, family.columns), tables.base_columns(family, some)
+            )
+        self._insert(schema.CALLERS, tables.caller_columns(flush.callers))
+        self._insert(schema.CONTACTS, tables.contact_columns(flush.contacts))
+        self._insert(schema.ALERT_TRANSITIONS, tables.transition_columns(flush.transitions))
+        self._checkpoint(flush.checkpoint)
+
+    def _insert(self, table: schema.Table, columns: tables.Columns) -> None:
+        if columns[0]:
+            self._client.insert(table.name, table.columns, columns)
+
+    def _checkpoint(self, items: Sequence[CheckpointItem]) -> None:
+        """Write all items as one block: a reader sees this checkpoint or the one before."""
+        if not items:
+            return
+        revision = next(i for i in items if i.family == "process")
+        number = json.loads(revision.state or "{}")["number"]
+        columns = tables.transpose(
+            [(i.shard, i.family, i.key, i.state or "", int(i.state is None), number) for i in items],
+            6,
+        )
+        self._client.insert(
+            schema.CHECKPOINT.name,
+            schema.CHECKPOINT.columns,
+            columns,
+            max_insert_block_size=1_048_576,
+            min_insert_block_size_rows=1_048_576,
+            min_insert_block_size_bytes=1 << 30,
+        )
+
+
+def _chunks(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """At most as many as one query should carry; an empty tuple never."""
+    for start in range(0, len(values), ASKED_AT_ONCE):
+        yield tuple(values[start : start + ASKED_AT_ONCE])
+
+
+def _distinct(minutes: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(set(minutes)))
+
+
+def _measures(values: Sequence[Any], sums: Sequence[str], bins: Sequence[str]) -> dict[Measure, int]:
+    measures: dict[Measure, int] = {
+        name: value for name, value in zip(sums, values, strict=False) if value
+    }
+    for name, histogram in zip(bins, values[len(sums) :], strict=True):
+        for bin_, count in histogram.items():
+            if count:
+                measures[name, bin_] = count
+    return measures

@@ -1,0 +1,124 @@
+"""Flushes flow in, the same rows as in ClickHouse can be read out: a store in memory.
+
+For tests of the core and for trying rules without a database. It keeps what the tables would hold
+after replacing, and answers lookups by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.contribution import GENERATION_BITS, CallerKey, Measure, revision_of
+from pipeline.exchange import (
+    PROCESS,
+    Checkpoint,
+    CheckpointItem,
+    ContactKey,
+    DeadLetterRow,
+    Flush,
+    Found,
+    Lookup,
+    RawRow,
+    RecentId,
+    Stored,
+    TransitionRow,
+)
+from pipeline.operators.rows import RowKey
+from pipeline.sinks import tables
+
+
+class MemoryStore:
+    """Tables as dictionaries by identity; the row with the highest revision stands."""
+
+    def __init__(self) -> None:
+        self.raw: dict[tuple[int, int], RawRow] = {}
+        self.dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
+        self.rows: dict[tuple[int, RowKey], tuple[dict[Measure, int], int]] = {}
+        self.callers: dict[CallerKey, Stored] = {}
+        self.contacts: dict[ContactKey, tuple[Stored, list[Any]]] = {}
+        self.transitions: dict[tuple[str, int], TransitionRow] = {}
+        self.checkpoint: dict[tuple[int, str, str], CheckpointItem] = {}
+
+    def load(self, shards: Sequence[int]) -> Checkpoint:
+        """See `Store.load`."""
+        wanted = {*shards, PROCESS}
+        return Checkpoint([i for i in self.checkpoint.values() if i.shard in wanted])
+
+    def highest_generation(self) -> int:
+        """See `Store.highest_generation`."""
+        revisions = [revision for _, revision in self.rows.values()]
+        revisions += [stored.revision for stored in self.callers.values()]
+        revisions += [stored.revision for stored, _ in self.contacts.values()]
+        generations = [row.generation for row in self.raw.values()]
+        return max([r >> GENERATION_BITS for r in revisions] + generations, default=0)
+
+    def recent_ids(
+        self, shard: int, covered: int, window_ms: int, limit: int
+    ) -> tuple[list[RecentId], int]:
+        """See `Store.recent_ids`."""
+        rows = sorted(
+            (at, row) for (which, at), row in self.raw.items() if which == shard and at <= covered
+        )
+        if not rows:
+            return [], 0
+        since = max(row.ingest_ms for _, row in rows) - window_ms
+        ids = [
+            RecentId(row.ingest_ms, row.event_id, row.version)
+            for _, row in rows
+            if row.event_id and row.ingest_ms >= since
+        ]
+        if len(ids) > limit:
+            ids = ids[-limit:]
+            return ids[1:], ids[0].ingest_ms + 1
+        return ids, 0 if rows[0][1].ingest_ms >= since else since
+
+    def lookup(self, lookup: Lookup) -> Found:
+        """See `Store.lookup`."""
+        versions: dict[tuple[int, str], int] = {}
+        wanted = {(shard, id_) for shard, ids in lookup.event_ids.items() for id_ in ids}
+        if wanted:
+            for (shard, at), row in self.raw.items():
+                key = (shard, row.event_id)
+                if key in wanted and at <= lookup.covered[shard]:
+                    versions[key] = max(row.version, versions.get(key, 0))
+        return Found(
+            versions,
+            {key: self.contacts[key][0] for key in lookup.contacts if key in self.contacts},
+            {key: self.callers[key] for key in lookup.callers if key in self.callers},
+            {
+                (shard, key): (dict(self.rows[shard, key][0]), self.rows[shard, key][1])
+                for shard, keys in lookup.rows.items()
+                for key in keys
+                if (shard, key) in self.rows
+            },
+        )
+
+    def write(self, flush: Flush) -> None:
+        """See `Store.write`."""
+        for raw in flush.raw:
+            self.raw[raw.shard, revision_of(raw.generation, raw.offset)] = raw
+        for letter in flush.dead_letters:
+            self.dead_letters[letter.shard, revision_of(letter.generation, letter.offset)] = letter
+        for base in flush.rows:
+            known = self.rows.get((base.shard, base.key))
+            if known is None or known[1] <= base.revision:
+                self.rows[base.shard, base.key] = (dict(base.measures), base.revision)
+        for caller in flush.callers:
+            stored = Stored(caller.snapshot(), caller.revision, caller.shard)
+            if self.callers.get(caller.key, stored).revision <= stored.revision:
+                self.callers[caller.key] = stored
+        columns = tables.contact_columns(flush.contacts)
+        for contact, *row in zip(flush.contacts, *columns, strict=True):
+            stored = Stored(contact.snapshot(), contact.revision, contact.shard)
+            key = (contact.site, contact.contact_id)
+            if key not in self.contacts or self.contacts[key][0].revision <= stored.revision:
+                self.contacts[key] = (stored, row)
+        for transition in flush.transitions:
+            self.transitions[transition.alert_id, transition.transition] = transition
+        for item in flush.checkpoint:
+            place = (item.shard, item.family, item.key)
+            if item.state is None:
+                self.checkpoint.pop(place, None)
+            else:
+                self.checkpoint[place] = item
