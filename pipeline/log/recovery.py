@@ -83,7 +83,7 @@ def _headers(directory: Path, shards: int) -> tuple[list[SegmentHeader], int]:
         if number != numbers[0] + len(headers):
             message = f"{segment_path(directory, number - 1)} is missing: {_REMEDY}"
             raise LogCorrupt(message)
-        header = read_header(path)
+        header = read_header(path, shards)
         if header is None:
             # Our own headers are whole before they have a name; a file system that lost the bytes
             # of a new file may still leave it short. It held nothing if nothing follows it.

@@ -83,32 +83,36 @@ def header_bytes(shards: int) -> int:
     return _FIXED.size + 8 * shards + 4
 
 
-def read_header(path: Path) -> SegmentHeader | None:
+def read_header(path: Path, shards: int) -> SegmentHeader | None:
     """The header of a segment file; None where the file is too short to hold one.
+
+    Args:
+        path: of the segment.
+        shards: of the log. What a short file says of itself cannot be believed: a flipped bit in
+            it would make a full segment look like an empty one.
 
     Raises:
         LogCorrupt: the header fails its checksum.
-        LogError: it is whole but of a format that this version does not know.
+        LogError: it is of a format that this version does not know.
     """
     with path.open("rb") as file:
-        fixed = file.read(_FIXED.size)
-        if len(fixed) < _FIXED.size:
-            return None
-        magic, version, shards, number, identity, previous, newest_ms = _FIXED.unpack(fixed)
-        rest = file.read(8 * shards + 4)
+        content = file.read(header_bytes(0xFFFF))
+    if len(content) < _FIXED.size:
+        return None
+    magic, version, found, number, identity, previous, newest_ms = _FIXED.unpack_from(content)
     if magic == _MAGIC and version != FORMAT:
         message = f"{path} has log format {version}, this version reads {FORMAT}: use a newer one"
         raise LogError(message)
-    if magic == _MAGIC and len(rest) < 8 * shards + 4:
-        return None
-    body = fixed + rest[:-4]
-    if magic != _MAGIC or rest[-4:] != struct.pack("<I", value(body)):
+    body, crc = content[: header_bytes(found) - 4], content[header_bytes(found) - 4 :][:4]
+    if magic != _MAGIC or crc != struct.pack("<I", value(body)):
+        if len(content) < header_bytes(shards):
+            return None
         message = (
             f"{path} fails its checksum in the header, at byte 0: restore the file from a copy, "
             "or move the log's directory away and ingest again"
         )
         raise LogCorrupt(message)
-    offsets = struct.unpack(f"<{shards}Q", rest[:-4])
+    offsets = struct.unpack_from(f"<{found}Q", body, _FIXED.size)
     return SegmentHeader(identity.decode("ascii"), number, offsets, previous, newest_ms)
 
 
