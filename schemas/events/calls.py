@@ -19,13 +19,15 @@ from schemas.events.envelope import (
 )
 
 
-class _ContactEvent(Event):
+class ContactEvent(Event):
+    """What is part of one contact, identified by `contact_id`."""
+
     contact_id: Id
     root_contact_id: Id | None = None
     """The first contact of a chain of transfers; the same as `contact_id` where it is alone."""
 
 
-class _CallEvent(_ContactEvent):
+class _CallEvent(ContactEvent):
     family: ClassVar[str] = "call"
 
     channel: Label | None = None
@@ -143,7 +145,7 @@ class CallAcwEnded(_CallEvent):
     acw_ms: DurationMs
 
 
-class _IvrEvent(_ContactEvent):
+class _IvrEvent(ContactEvent):
     family: ClassVar[str] = "ivr"
 
     menu: Name | None = None
@@ -163,7 +165,7 @@ class IvrEnded(_IvrEvent):
     ivr_ms: DurationMs | None = None
 
 
-class KbLookup(_ContactEvent):
+class KbLookup(ContactEvent):
     """An agent looked something up while helping."""
 
     family: ClassVar[str] = "kb"
@@ -175,7 +177,7 @@ class KbLookup(_ContactEvent):
     results: Count | None = None
 
 
-class TranscriptReady(_ContactEvent):
+class TranscriptReady(ContactEvent):
     """What was said, as masked text."""
 
     family: ClassVar[str] = "transcript"
