@@ -9,9 +9,11 @@ from typing import Any
 from pipeline.contribution import Measure, revision_of
 from pipeline.dedupe import RecentIds
 from pipeline.exchange import Checkpoint, CheckpointItem, ContactKey, RawRow
-from pipeline.operators.contacts import Contact, ContactRules
+from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import DimensionSets, RowBook, RowKey
+from pipeline.site_rules import SiteRules, default_rules
 from pipeline.timeline import Timeline
+from schemas.records import RecordKind
 
 STATE_VERSION = 1
 """Raised with every change of a state's form; a checkpoint of another version is not read."""
@@ -33,7 +35,7 @@ class ShardState:
         self.shard = shard
         self.generation = generation
         self.offset = -1
-        self.covered = revision_of(generation, 0)
+        self.covered = revision_of(generation, 0) - 1
         """The revision up to which the checkpoint holds everything."""
         self.timeline = Timeline()
         self.recent = RecentIds(max_skew_ms)
@@ -95,15 +97,15 @@ class ShardState:
             yield CheckpointItem(self.shard, "row", _dumps(key), None)
         book.kept = hot
 
-    def restore(self, checkpoint: Checkpoint, rules: Mapping[str, ContactRules]) -> None:
+    def restore(self, checkpoint: Checkpoint, rules: Mapping[str, SiteRules]) -> None:
         """Take up the states that `snapshot` gave, timers included."""
         meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
-        self.covered = self.revision(self.offset)
+        self.covered = revision_of(meta["generation"], self.offset)
         self.timeline.watermarks = dict(meta["watermarks"])
         self.configs = meta["configs"]
         for *fields, payload in meta["held_ticks"]:
-            row = RawRow(*fields, payload.encode())
+            row = RawRow._make([*fields, payload.encode()])._replace(kind=RecordKind.TICK)
             self.held_ticks[row.domain] = row
         for text, state in checkpoint.of(self.shard, "row").items():
             revision, pairs = json.loads(state)
@@ -120,12 +122,18 @@ class ShardState:
                 contact_id,
                 self.shard,
                 inner,
-                lambda version: rules.get(version, ContactRules()),
+                lambda version: rules.get(version, default_rules()),
                 revision=revision,
                 guard=0,
             )
             contact.persisted = True
             self.contacts[site, contact_id] = contact
+
+    def begin_anew(self) -> None:
+        """The log starts at offset 0 again; what came before keeps counting as seen."""
+        self.offset = -1
+        self.covered = revision_of(self.generation, 0) - 1
+        self.held_ticks.clear()
 
     def settled(self, now_ms: int) -> None:
         """All that changed is in the store: nothing is dirty any more, and memory may shrink."""

@@ -1,29 +1,63 @@
-"""A site's configuration, as it entered the log, flows in; what the core needs of it flows out."""
+"""A site's configuration, as it entered the log, flows in; what the core asks of it flows out."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
-from pipeline.operators.contacts import ContactRules, QueueRules
-from schemas.site import SiteConfig
+from schemas.site import QueueLimits, SiteConfig
+
+_DEFAULT = SiteConfig.model_validate(
+    {"format": 1, "site": "default", "name": {"zh": "默认", "en": "Default"}, "time_zone": "UTC"}
+)
 
 
-@dataclass(frozen=True, slots=True)
 class SiteRules:
-    """One version of a site's rules; `version` is the hash of the configuration's content.
+    """One version of a site's configuration; `version` is its content's hash.
 
-    `targets` are service-level targets in percent, by queue; `target` is that of all others.
+    A contact keeps the rules it began under, so a change of thresholds never rewrites the past.
     """
 
-    version: str = ""
-    contacts: ContactRules = ContactRules()
-    target: float = 80.0
-    targets: Mapping[str, float] = MappingProxyType({})
+    def __init__(self, version: str = "", config: SiteConfig = _DEFAULT) -> None:
+        self.version = version
+        self.config = config
+        self._limits: dict[str, QueueLimits] = {}
 
-    def target_of(self, queue: str) -> float:
-        """The service-level target of that queue, percent."""
-        return self.targets.get(queue, self.target)
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The zone that decides where the site's days begin."""
+        return self.config.zone
+
+    @cached_property
+    def waiting_timeout_ms(self) -> int:
+        """After how long without an event a contact that waits is given up."""
+        return self.config.contact_timeouts.waiting_minutes * 60_000
+
+    @cached_property
+    def talking_timeout_ms(self) -> int:
+        """After how long without an event a contact in conversation is given up."""
+        return self.config.contact_timeouts.talking_minutes * 60_000
+
+    def limits(self, queue: str) -> QueueLimits:
+        """The queue's thresholds; those of names that sources invent are not remembered."""
+        known = self._limits.get(queue)
+        if known is None:
+            known = self.config.limits(queue)
+            if len(self._limits) < 10_000:
+                self._limits[queue] = known
+        return known
+
+
+@cache
+def default_rules() -> SiteRules:
+    """What holds for a site that no configuration has been seen of: 20 s, 5 s, UTC."""
+    return SiteRules()
+
+
+def read_rules(version: str, content: str) -> SiteRules:
+    """The rules in a `config.changed` event.
+
+    Raises:
+        ValueError: the content is not a site configuration that this version can read.
+    """
+    return SiteRules(version, SiteConfig.model_validate_json(content))

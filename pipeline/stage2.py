@@ -16,7 +16,7 @@ from pipeline.alerts import service_level
 from pipeline.alerts.service_level import WINDOW_MS, Alert, Level
 from pipeline.exchange import PROCESS, Checkpoint, CheckpointItem, TransitionRow
 from pipeline.operators.rows import Partial
-from pipeline.site_rules import SiteRules
+from pipeline.site_rules import SiteRules, default_rules
 from pipeline.timeline import BEGIN_OF_TIME, END_OF_TIME, MINUTE_MS, minute_of
 from pipeline.topology import Watermark
 
@@ -139,10 +139,13 @@ class Stage2:
         changed = self._slide(view, end)
         for queue in sorted(changed | set(view.alerts)):
             within, decided = view.sums.get(queue, (0, 0))
-            rules = self._rules.get(view.rules.get(queue, ""), _DEFAULT)
+            rules = self._rules.get(view.rules.get(queue, ""), default_rules())
             group = "\x1f".join((site, domain, queue))
             alert, step = service_level.judge(
-                view.alerts.get(queue), Level(end, within, decided), rules.target_of(queue), group
+                view.alerts.get(queue),
+                Level(end, within, decided),
+                rules.limits(queue).target_pct,
+                group,
             )
             if alert is None:
                 view.alerts.pop(queue, None)
@@ -227,9 +230,6 @@ class Stage2:
         for key, state in states.items():
             site, domain = json.loads(key)
             self._views[site, domain] = _load(state)
-
-
-_DEFAULT = SiteRules()
 
 
 def _dump(view: View) -> str:

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pipeline.contribution import Add, CallerKey, change
-from pipeline.decode import DeadLetter, Decoder
+from pipeline.decode import DeadLetter, DeadLetterReason, Decoder
 from pipeline.exchange import (
+    BaseRow,
     Checkpoint,
+    CheckpointItem,
     ConfigRow,
     ContactKey,
     DeadLetterRow,
@@ -30,16 +32,17 @@ from pipeline.exchange import (
     Found,
     Lookup,
     RawRow,
-    BaseRow,
 )
 from pipeline.operators import intake
 from pipeline.operators.callers import Caller, CallerChange, local_day
-from pipeline.operators.contacts import Contact, ContactRules, cells_of, is_contact_event
+from pipeline.operators.contacts import MAX_STEPS, Contact, cells_of, is_contact_event
 from pipeline.operators.rows import DimensionSets, Partial, RowKey
 from pipeline.shard import ShardState
-from pipeline.site_rules import SiteRules, rules_of
-from pipeline.timeline import BEGIN_OF_TIME, END_OF_TIME, Timer
+from pipeline.site_rules import SiteRules, default_rules, read_rules
+from pipeline.timeline import END_OF_TIME, Timer, minute_of
 from schemas.events import Event
+from schemas.events.calls import ContactEvent
+from schemas.events.control import ConfigChanged
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.rows import row_families
 
@@ -114,14 +117,11 @@ class Stage1:
 
     def open(self, shard: int, generation: int, checkpoint: Checkpoint) -> ShardState:
         """Own a shard from its checkpoint on (or from nothing, if it has none)."""
-        state = ShardState(
-            shard, generation, self._sets, PUBLISHED, self.settings.max_skew_ms
-        )
-        for content in checkpoint.of(shard, "config").values():
-            rules = rules_of(content)
-            self.rules[rules.version] = rules
+        state = ShardState(shard, generation, self._sets, PUBLISHED, self.settings.max_skew_ms)
+        for version, content in checkpoint.of(shard, "config").items():
+            self.rules[version] = read_rules(version, content)
         if checkpoint.of(shard, "meta"):
-            state.restore(checkpoint, {v: r.contacts for v, r in self.rules.items()})
+            state.restore(checkpoint, self.rules)
             state.generation = generation
             for contact in state.contacts.values():
                 self._adopt(state, contact)
@@ -172,7 +172,7 @@ class Stage1:
             recent = state.recent
             if recent.must_ask(event.occurred_ms) and recent.version(event.event_id) is None:
                 ids.setdefault(record.shard, set()).add(event.event_id)
-            if is_contact_event(event.event_type):
+            if is_contact_event(event):
                 key = (event.site, event.contact_id)
                 if key not in state.contacts:
                     contacts[key] = None
@@ -228,10 +228,10 @@ class Stage1:
         steps: list[_Step],
     ) -> DeadLetter | None:
         """Hand an event to the operator that reads its type; none does: it is only counted."""
-        if is_contact_event(event.event_type):
+        if is_contact_event(event):
             return self._contact(state, record, event, found, steps)
         if event.event_type == "config.changed":
-            return self._config(state, record, event)
+            return self._config(state, record, cast(ConfigChanged, event))
         return None
 
     # -- time -------------------------------------------------------------------------------
@@ -286,7 +286,7 @@ class Stage1:
         self,
         state: ShardState,
         record: LogRecord,
-        event: Event,
+        event: ContactEvent,
         found: Found,
         steps: list[_Step],
     ) -> DeadLetter | None:
@@ -295,14 +295,14 @@ class Stage1:
         if contact is None:
             stored = found.contacts.get(key)
             if stored is None:
-                rules = self._rules(state, event.site).contacts
+                rules = self._rules(state, event.site)
                 contact = Contact(event.site, event.contact_id, state.shard, record.subject, rules)
             else:
                 contact = Contact.restore(
                     *key,
                     state.shard,
                     stored.state,
-                    lambda version: self._rules_by(version).contacts,
+                    self._rules_by,
                     revision=stored.revision,
                     guard=stored.revision,
                 )
@@ -322,7 +322,7 @@ class Stage1:
         steps: list[_Step],
         *,
         record: LogRecord,
-        event: Event | None = None,
+        event: ContactEvent | None = None,
         due: int = 0,
     ) -> DeadLetter | None:
         """Apply an event or a passed deadline to a contact and note all that follows from it."""
@@ -356,19 +356,32 @@ class Stage1:
         due = contact.deadline() if contact.steps else None
         wish = (contact.domain, due)
         if due is not None and wish != contact.scheduled:
-            state.timeline.set_timer(
-                contact.domain, Timer(due, contact.site, contact.contact_id)
-            )
+            state.timeline.set_timer(contact.domain, Timer(due, contact.site, contact.contact_id))
         contact.scheduled = wish
 
     # -- configuration ----------------------------------------------------------------------
 
-    def _config(self, state: ShardState, record: LogRecord, event: Event) -> DeadLetter | None:
-        rules = rules_of(event.content)
-        self.rules[rules.version] = rules
-        state.configs = {**state.configs, event.site: rules.version}
+    def _config(
+        self, state: ShardState, record: LogRecord, event: ConfigChanged
+    ) -> DeadLetter | None:
+        version, content = event.content_hash or "", event.content or ""
+        try:
+            self.rules[version] = read_rules(version, content)
+        except ValueError as error:
+            return DeadLetter(
+                DeadLetterReason.INVALID_FIELD,
+                f"content is not a site configuration ({str(error).splitlines()[0]}): check it with "
+                "'goldpan config check' and load it again",
+                record.payload,
+                event_id=event.event_id,
+                event_type=event.event_type,
+                site=event.site,
+                source=event.source,
+                occurred_ms=event.occurred_ms,
+            )
+        state.configs = {**state.configs, event.site: version}
         self._flush.configs.append(
-            ConfigRow(event.site, rules.version, event.content, event.who, record.ingest_ms)
+            ConfigRow(event.site, version, content, event.who, record.ingest_ms)
         )
         return None
 
@@ -376,14 +389,12 @@ class Stage1:
         return self._rules_by(state.configs.get(site, ""))
 
     def _rules_by(self, version: str) -> SiteRules:
-        return self.rules.get(version, _DEFAULT_RULES)
+        return self.rules.get(version, default_rules())
 
     # -- callers and rows -------------------------------------------------------------------
 
     def _unknown_callers(self, steps: Iterable[_Step]) -> list[CallerKey]:
-        wanted = {
-            step.what.key: None for step in steps if isinstance(step.what, CallerChange)
-        }
+        wanted = {step.what.key: None for step in steps if isinstance(step.what, CallerChange)}
         return [key for key in wanted if key not in self.callers]
 
     def _resolve_callers(self, steps: Iterable[_Step], found: Found) -> list[_Step]:
@@ -552,9 +563,7 @@ class Stage1:
             repairs=len(event.repairs or ()),
             revision=state.revision(record.offset),
         )
-        steps.append(
-            _Step(state, record.domain, state.timeline.watermark(record.domain), add)
-        )
+        steps.append(_Step(state, record.domain, state.timeline.watermark(record.domain), add))
 
     # -- flushing ---------------------------------------------------------------------------
 
@@ -571,9 +580,7 @@ class Stage1:
         flush.contacts = [
             state.contacts[key] for state in self.shards.values() for key in state.dirty_contacts
         ]
-        flush.checkpoint = [
-            item for state in self.shards.values() for item in state.snapshot()
-        ]
+        flush.checkpoint = [item for state in self.shards.values() for item in state.snapshot()]
         for config in flush.configs:
             flush.checkpoint.extend(
                 CheckpointItem(shard, "config", config.hash, config.content)
@@ -612,7 +619,7 @@ def _caller_moves(
     return moves
 
 
-def contact_full(event: Event, record: LogRecord) -> DeadLetter:
+def contact_full(event: ContactEvent, record: LogRecord) -> DeadLetter:
     """The dead letter of an event whose contact has as many events as one may have."""
     return DeadLetter(
         DeadLetterReason.IMPOSSIBLE,

@@ -60,9 +60,9 @@ class Alert:
     good_since: int | None = None
 
 
-def judge(alert: Alert | None, level: Level, target: float, group: str) -> tuple[
-    Alert | None, Transition | None
-]:
+def judge(
+    alert: Alert | None, level: Level, target: float, group: str
+) -> tuple[Alert | None, Transition | None]:
     """What a window's level does to the alert of its group.
 
     Returns:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pipeline.contribution import Add, CallerKey, Cell, change
 from pipeline.timeline import minute_of
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SETS = ("site",)
 _NO_DIMS = ("",) * 9
 
@@ -36,9 +36,7 @@ class Caller:
 
     __slots__ = ("guard", "key", "revision", "shard", "starts")
 
-    def __init__(
-        self, key: CallerKey, shard: int, *, revision: int = 0, state: str = "{}"
-    ) -> None:
+    def __init__(self, key: CallerKey, shard: int, *, revision: int = 0, state: str = "{}") -> None:
         self.key = key
         self.shard = shard
         self.revision = revision

@@ -137,9 +137,7 @@ class RowBook:
                 stamps.setdefault(key, stamp)
                 self.hot.setdefault(domain, set()).add(key)
 
-    def publish(
-        self, domain: str, watermark: int, rules: Mapping[str, str]
-    ) -> list[Partial]:
+    def publish(self, domain: str, watermark: int, rules: Mapping[str, str]) -> list[Partial]:
         """The rows whose stamp the domain's watermark has now passed, in the order of their keys.
 
         `rules` names the version of the rules in force, by site.

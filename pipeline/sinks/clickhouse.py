@@ -14,7 +14,6 @@ from typing import Any
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
 from pipeline.exchange import (
     PROCESS,
-    BaseRow,
     Checkpoint,
     CheckpointItem,
     ContactKey,
@@ -193,7 +192,10 @@ class ClickHouseStore:
         revision = next(i for i in items if i.family == "process")
         number = json.loads(revision.state or "{}")["number"]
         columns = tables.transpose(
-            [(i.shard, i.family, i.key, i.state or "", int(i.state is None), number) for i in items],
+            [
+                (i.shard, i.family, i.key, i.state or "", int(i.state is None), number)
+                for i in items
+            ],
             6,
         )
         self._client.insert(
@@ -216,7 +218,9 @@ def _distinct(minutes: Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted(set(minutes)))
 
 
-def _measures(values: Sequence[Any], sums: Sequence[str], bins: Sequence[str]) -> dict[Measure, int]:
+def _measures(
+    values: Sequence[Any], sums: Sequence[str], bins: Sequence[str]
+) -> dict[Measure, int]:
     measures: dict[Measure, int] = {
         name: value for name, value in zip(sums, values, strict=False) if value
     }

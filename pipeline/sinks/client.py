@@ -102,7 +102,9 @@ class Client:
             raise StoreRefused(f"{text}; {hint}" if hint else text) from error
         except (errors.Error, EOFError, OSError) as error:
             self.close()
-            msg = f"{self.place} cannot be reached: {first_line(str(error)) or type(error).__name__}"
+            msg = (
+                f"{self.place} cannot be reached: {first_line(str(error)) or type(error).__name__}"
+            )
             raise StoreUnavailable(msg) from error
         except BaseException:
             # The conversation may have stopped half-way: a new one starts clean.

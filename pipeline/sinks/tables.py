@@ -102,7 +102,7 @@ def _contact_row(contact: Contact) -> tuple[Any, ...]:
     ended = max((leg.ended_at for leg in fact.legs), default=0)
     held = [leg.hold_ms for leg in answered if leg.ended_at]
     acw = [leg.acw_ms for leg in fact.legs if leg.acw_ms is not None]
-    rules = contact.rules.of(leg.queue if leg else "")
+    limits = contact.rules.limits(leg.queue if leg else "")
     wait = fact.wait_ms
     left = leg is not None and bool(leg.exit)
     return (
@@ -142,8 +142,8 @@ def _contact_row(contact: Contact) -> tuple[Any, ...]:
         sum(leg.holds for leg in fact.legs),
         sum(leg.transfers for leg in fact.legs),
         sum(leg.exit != "failed" for leg in fact.legs),
-        int(left and wait is not None and wait <= rules.threshold_ms),
-        int(leg is not None and leg.exit == "abandoned" and (wait or 0) <= rules.short_ms),
+        int(left and wait is not None and wait <= limits.threshold_ms),
+        int(leg is not None and leg.exit == "abandoned" and (wait or 0) <= limits.short_abandon_ms),
         int(fact.open),
         fact.events,
         contact.domain,

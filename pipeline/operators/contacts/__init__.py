@@ -8,15 +8,14 @@ whatever is corrected later, the same set of events gives the same contact.
 from __future__ import annotations
 
 from pipeline.operators.contacts.cells import cells_of
-from pipeline.operators.contacts.state import Contact, ContactRules, QueueRules, is_contact_event
+from pipeline.operators.contacts.state import MAX_STEPS, Contact, is_contact_event
 from pipeline.operators.contacts.summary import Fact, Leg, Step, summarise
 
 __all__ = [
+    "MAX_STEPS",
     "Contact",
-    "ContactRules",
     "Fact",
     "Leg",
-    "QueueRules",
     "Step",
     "cells_of",
     "is_contact_event",

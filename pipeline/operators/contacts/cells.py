@@ -23,9 +23,10 @@ from pipeline.contribution import Cell, Measure
 from pipeline.operators.contacts.summary import Leg
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
+from schemas.site import QueueLimits
 
 if TYPE_CHECKING:
-    from pipeline.operators.contacts.state import Contact, QueueRules
+    from pipeline.operators.contacts.state import Contact
     from pipeline.operators.contacts.summary import Fact
 
 FAMILY = "calls"
@@ -91,15 +92,13 @@ def _leg_cells(
     agent_sets: tuple[str, ...],
 ) -> list[Cell]:
     """A leg's cells; `agent_sets` are those of what an agent did, `queue_sets` of all else."""
-    site, rules = contact.site, contact.rules.of(leg.queue)
+    site, limits = contact.site, contact.rules.limits(leg.queue)
     plain = _dims(contact, leg, "")
     cells: list[Cell] = []
 
     def count(stage: int, at: int, sets: tuple[str, ...], measures: Measures) -> None:
         dims = _dims(contact, leg, leg.agent_id) if sets is agent_sets else plain
-        cells.append(
-            Cell(part + stage, FAMILY, site, minute_of(at), sets, dims, tuple(measures))
-        )
+        cells.append(Cell(part + stage, FAMILY, site, minute_of(at), sets, dims, tuple(measures)))
 
     if leg.exit == "failed":
         count(0, leg.exit_at, queue_sets, [("route_loss", 1)])
@@ -109,12 +108,12 @@ def _leg_cells(
         if not contact.fact.identified:
             entry.append(("unmatched", 1))
         count(0, leg.queued_at, queue_sets, entry)
-        level_at = _level_at(contact, leg, rules)
+        level_at = _level_at(contact, leg, limits)
         if level_at is not None:
             count(1, level_at, queue_sets, [("sl_offered", 1)])
         if leg.exit:
             sets = agent_sets if leg.exit == "answered" else queue_sets
-            count(2, leg.exit_at, sets, _exit_measures(leg, rules))
+            count(2, leg.exit_at, sets, _exit_measures(leg, limits))
     if leg.callback_at:
         count(3, leg.callback_at, queue_sets, [("callbacks_done", 1)])
     if leg.completed_at:
@@ -122,19 +121,19 @@ def _leg_cells(
     return cells
 
 
-def _level_at(contact: Contact, leg: Leg, rules: QueueRules) -> int | None:
+def _level_at(contact: Contact, leg: Leg, limits: QueueLimits) -> int | None:
     """The service-level event of a leg, or None while its outcome is open and within time."""
-    due = leg.queued_at + rules.threshold_ms
+    due = leg.queued_at + limits.threshold_ms
     if leg.exit:
-        if leg.wait_ms is not None and leg.wait_ms <= rules.threshold_ms:
+        if leg.wait_ms is not None and leg.wait_ms <= limits.threshold_ms:
             return leg.exit_at
         return min(leg.exit_at, due)
     return due if due <= contact.passed else None
 
 
-def _exit_measures(leg: Leg, rules: QueueRules) -> Measures:
+def _exit_measures(leg: Leg, limits: QueueLimits) -> Measures:
     wait = leg.wait_ms or 0
-    within = wait <= rules.threshold_ms
+    within = wait <= limits.threshold_ms
     measures: Measures = []
     match leg.exit:
         case "answered":
@@ -151,7 +150,7 @@ def _exit_measures(leg: Leg, rules: QueueRules) -> Measures:
             measures.append(("ring_loss" if leg.phase == "ring" else "queue_loss", 1))
             if within:
                 measures.append(("abandoned_in_threshold", 1))
-            if wait <= rules.short_ms:
+            if wait <= limits.short_abandon_ms:
                 measures.append(("short_abandoned", 1))
                 if wait:
                     measures.append(("wait_short_ms", wait))

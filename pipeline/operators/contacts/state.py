@@ -6,71 +6,35 @@ State is plain JSON, so a snapshot taken at any moment restores to exactly the s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from collections.abc import Callable
+from typing import Any, TypeGuard
 
 from pipeline.contribution import CallerKey, Cell
 from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact, Step, summarise
-
-if TYPE_CHECKING:
-    from schemas.events import Event
+from pipeline.site_rules import SiteRules
+from schemas.events import EVENT_TYPES, Event
+from schemas.events.calls import ContactEvent
 
 MAX_STEPS = 400
 """Events that one contact may have; the next is refused and becomes a dead letter."""
 
-_UTC = ZoneInfo("UTC")
-
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "ivr.started": ATTRIBUTES,
-    "ivr.ended": ("ivr_ms", "contained", *ATTRIBUTES),
-    "call.queued": ("queue", *ATTRIBUTES),
-    "call.ringing": (),
-    "call.answered": ("agent_id", "team", "queue", "wait_ms", "customer_id", "phone_hash"),
-    "call.held": ("hold_ms",),
-    "call.transferred": ("consult",),
-    "call.flow_out": ("wait_ms",),
-    "call.callback": ("wait_ms",),
-    "call.failed": ("reason", "wait_ms", *ATTRIBUTES),
-    "call.abandoned": ("wait_ms", "phase", "queue", *ATTRIBUTES),
-    "call.ended": ("talk_ms", "hold_ms", "ended_by", "customer_id", "phone_hash"),
-    "call.acw_ended": ("acw_ms",),
+_READ = frozenset(
+    {
+        *ATTRIBUTES,
+        *("queue", "agent_id", "team", "wait_ms", "phase", "reason", "ivr_ms", "contained"),
+        *("hold_ms", "consult", "talk_ms", "ended_by", "acw_ms"),
+    }
+)
+"""What the summary reads of an event, besides its identity and its time."""
+_FIELDS = {
+    event_type: tuple(name for name in EVENT_TYPES[event_type].model_fields if name in _READ)
+    for event_type in RANK
 }
 
 
-def is_contact_event(event_type: str) -> bool:
-    """Whether this operator reads events of that type."""
-    return event_type in RANK
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRules:
-    """A queue's service-level and short-abandon thresholds in ms, boundary inclusive."""
-
-    threshold_ms: int = 20_000
-    short_ms: int = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class ContactRules:
-    """What a site's configuration says about contacts; a contact keeps those it began under.
-
-    `version` is the configuration's content hash ("" for the defaults of a site without one). The
-    timeouts say when a contact of which nothing more is heard is given up.
-    """
-
-    version: str = ""
-    zone: ZoneInfo = _UTC
-    default: QueueRules = QueueRules()
-    queues: Mapping[str, QueueRules] = MappingProxyType({})
-    waiting_timeout_ms: int = 2 * 3_600_000
-    talking_timeout_ms: int = 12 * 3_600_000
-
-    def of(self, queue: str) -> QueueRules:
-        """The rules of that queue."""
-        return self.queues.get(queue, self.default)
+def is_contact_event(event: Event) -> TypeGuard[ContactEvent]:
+    """Whether this operator reads the event."""
+    return event.event_type in RANK
 
 
 class Contact:
@@ -99,7 +63,7 @@ class Contact:
     )
 
     def __init__(
-        self, site: str, contact_id: str, shard: int, subject: str, rules: ContactRules
+        self, site: str, contact_id: str, shard: int, subject: str, rules: SiteRules
     ) -> None:
         self.site = site
         self.contact_id = contact_id
@@ -122,7 +86,7 @@ class Contact:
         self.scheduled: tuple[str, int | None] = ("", None)
         """The domain and due time of its latest timer."""
 
-    def apply(self, event: Event, domain: str, revision: int) -> bool:
+    def apply(self, event: ContactEvent, domain: str, revision: int) -> bool:
         """Take an event in; False if the contact is full and the event was refused.
 
         An event id seen before replaces the earlier one if its version is higher, and says nothing
@@ -157,7 +121,7 @@ class Contact:
         leg = self.fact.legs[-1] if self.fact.legs else None
         if leg is None or leg.exit or not self.fact.open:
             return None
-        return leg.queued_at + self.rules.of(leg.queue).threshold_ms
+        return leg.queued_at + self.rules.limits(leg.queue).threshold_ms
 
     @property
     def overdue(self) -> bool:
@@ -211,7 +175,7 @@ class Contact:
         contact_id: str,
         shard: int,
         state: str,
-        rules: Callable[[str], ContactRules],
+        rules: Callable[[str], SiteRules],
         *,
         revision: int,
         guard: int,

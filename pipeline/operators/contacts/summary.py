@@ -32,7 +32,8 @@ Fields = Mapping[str, str | int | bool]
 
 class Step(NamedTuple):
     """What a contact keeps of one event. Ordered by event time, then by the natural order of
-    events that share a millisecond, then by id, so that any two readers agree."""
+    events that share a millisecond, then by id, so that any two readers agree.
+    """
 
     at: int
     rank: int
@@ -119,7 +120,8 @@ class Leg:
 
 class Fact:
     """What one contact amounts to. Instants are epoch ms (0 = not yet), durations ms (None =
-    unknown)."""
+    unknown).
+    """
 
     __slots__ = (
         "attributes",
