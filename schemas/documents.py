@@ -21,6 +21,10 @@ Problem = tuple[tuple[Key, ...], str]
 """Where, and what is wrong."""
 
 
+MAX_DEPTH = 40
+MAX_NODES = 100_000
+
+
 class DocumentError(ValueError):
     """A file cannot be used; `problems` lists every reason as `file:line: field: what`."""
 
@@ -75,17 +79,24 @@ class _Document:
 
 def _read(document: _Document, node: yaml.Node, path: tuple[Key, ...], built: Any) -> object:
     """Turn YAML nodes into plain data, noting lines and refusing duplicate keys."""
-    document.lines.setdefault(path, node.start_mark.line + 1)
+    line = node.start_mark.line + 1
+    document.lines.setdefault(path, line)
+    if len(path) > MAX_DEPTH or len(document.lines) > MAX_NODES:
+        # Aliases can make a few lines endless, or as good as endless.
+        msg = f"{document.name}:{line}: too deep or too large; leave out & and * references"
+        raise DocumentError([msg])
     if isinstance(node, yaml.SequenceNode):
         return [_read(document, item, (*path, i), built) for i, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
-        return built.construct_object(node)
+        try:
+            return built.construct_object(node)
+        except ValueError as error:
+            document.add(path, f"{node.value!r} is not a value: {error}; put it in quotes")
+            return None
     data: dict[Hashable, object] = {}
     for key_node, value_node in node.value:
-        key = built.construct_object(key_node)
-        if not isinstance(key, str):
-            # YAML 1.1 reads `on:` as true and `10:` as a number; names are what people meant.
-            key = str(getattr(key_node, "value", key))
+        # As text whatever YAML takes it for: it reads `on:` as true and `10:` as a number.
+        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
         line = key_node.start_mark.line + 1
         if key in data:
             first = document.lines[(*path, key)]
@@ -99,19 +110,19 @@ def _read(document: _Document, node: yaml.Node, path: tuple[Key, ...], built: An
 def _parse(name: str, text: str) -> _Document:
     """Parse YAML, keeping lines; problems are collected, not raised, except unreadable YAML."""
     document = _Document(name)
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None:
             document.data = _read(document, node, (), loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        what = getattr(error, "problem", None) or str(error)
-        msg = f"{name}:{line}: not readable as YAML: {what}; check indentation and quotes"
+        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+        what = getattr(error, "problem", None) or getattr(error, "reason", None) or "an error"
+        msg = f"{name}:{line + 1}: not readable as YAML: {what}; check indentation and quotes"
         raise DocumentError([msg]) from error
-    finally:
-        loader.dispose()
+    except RecursionError as error:
+        raise DocumentError([f"{name}:1: nested too deep to read; remove brackets"]) from error
     return document
 
 
@@ -158,6 +169,8 @@ def _explain(document: _Document, model: type[BaseModel], loc: tuple[Key, ...], 
         document.add(path, f"unknown key; {nearest(str(loc[-1]), known)}")
     elif item["type"] == "missing":
         document.add(path, f"{loc[-1]!r} is missing; add it")
+    elif item["type"] in ("model_type", "dict_type"):
+        document.add(path, "write `key: value` lines here, one below the other")
     elif isinstance(item["input"], dict | list) or len(shown) > 60:
         document.add(path, message)
     else:

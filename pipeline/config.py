@@ -1,0 +1,80 @@
+"""A site's YAML file in, its checked configuration out, or every mistake with its line and remedy.
+
+The canonical text and its hash identify what was in force: two files that say the same have the
+same hash, whatever their comments, order and spelled-out defaults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+from schemas.documents import DocumentError, read_document
+from schemas.site import SiteConfig, site_problems
+
+MAX_BYTES = 4 * 1024 * 1024
+"""More than any site needs; a log file given by mistake must not be parsed as YAML."""
+
+
+def load_site(path: Path) -> SiteConfig:
+    """Read and check a site's configuration.
+
+    Args:
+        path: the file, or the directory that holds `site.yaml`.
+
+    Raises:
+        ConfigError: every problem, one per line, as `file:line: field: value: remedy`.
+    """
+    file = path / "site.yaml" if path.is_dir() else path
+    return read_site(str(file), read_text(file))
+
+
+def read_site(name: str, text: str) -> SiteConfig:
+    """Check a site's configuration; `name` is what messages call it."""
+    try:
+        return read_document(name, text, SiteConfig, site_problems)
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def read_text(file: Path) -> str:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: it is not there, not readable, too large or not UTF-8.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            msg = f"{file}: larger than {MAX_BYTES} bytes, so no configuration file; check the path"
+            raise ConfigError(msg)
+        return content.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        msg = f"{file}: no such file; infra/site/site.yaml is an example to copy"
+        raise ConfigError(msg) from error
+    except OSError as error:
+        msg = f"{file}: cannot be read: {error.strerror}; check the path and its permissions"
+        raise ConfigError(msg) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        msg = f"{file}:{line}: not UTF-8 text; save the file as UTF-8"
+        raise ConfigError(msg) from error
+
+
+def canonical_json(site: SiteConfig) -> str:
+    """Return a configuration as one JSON text: defaults filled in, keys sorted, no spaces."""
+    content = site.model_dump(mode="json")
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def content_hash(site: SiteConfig) -> str:
+    """Return the SHA-256 of the canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(site).encode()).hexdigest()
+
+
+def parse_canonical(text: str) -> SiteConfig:
+    """Return the configuration that a `config.changed` event or the store carries."""
+    return SiteConfig.model_validate_json(text)

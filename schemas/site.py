@@ -1,0 +1,169 @@
+"""A site's configuration as people write it, checked: identity, time zone, thresholds, retention.
+
+These models say what may be written; `pipeline.config` reads the file. A changed configuration
+enters the log as a `config.changed` event with the content's hash, so a replay applies to each
+contact what was in force when it happened.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from schemas.documents import nearest
+from schemas.measures import Strict, Text
+
+QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(strict=True, ge=0, le=86_400, allow_inf_nan=False)]
+Percent = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
+Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
+
+
+def _site_id(site: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", site):
+        msg = "use 1 to 63 small letters, digits, - and _, beginning with a letter or digit"
+        raise ValueError(msg)
+    return site
+
+
+def _zone(name: str) -> str:
+    known = available_timezones()
+    if name not in known:
+        msg = f"not an IANA time zone; {nearest(name, sorted(known)) if name else 'give one'}"
+        raise ValueError(msg)
+    return name
+
+
+def _check_short(short_s: float, threshold_s: float) -> None:
+    """Refuse a short-abandon limit past the threshold: service-level variants subtract one.
+
+    abandoned_in_threshold - short_abandoned must never count a short abandon that waited longer
+    than the threshold.
+    """
+    if short_s > threshold_s:
+        msg = (
+            f"short_abandon_s {short_s:g} is longer than threshold_s {threshold_s:g}; "
+            "make it at most the threshold"
+        )
+        raise ValueError(msg)
+
+
+class ServiceLevel(Strict):
+    """Answered within `threshold_s`, the boundary included; `target_pct` of them wanted."""
+
+    threshold_s: Seconds = 20
+    target_pct: Percent = 80
+
+
+class Defaults(Strict):
+    """What holds for every queue that says nothing of its own."""
+
+    service_level: ServiceLevel = ServiceLevel()
+    short_abandon_s: SecondsOrZero = 5
+
+    @model_validator(mode="after")
+    def _short_is_within(self) -> Defaults:
+        _check_short(self.short_abandon_s, self.service_level.threshold_s)
+        return self
+
+
+class Queue(Strict):
+    """What one queue does differently."""
+
+    name: Text | None = None
+    threshold_s: Seconds | None = None
+    short_abandon_s: SecondsOrZero | None = None
+    target_pct: Percent | None = None
+
+
+class ContactTimeouts(Strict):
+    """After how long without an event a contact counts as lost from sight, not as waiting."""
+
+    waiting_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] = 120
+    talking_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] = 720
+
+
+class Retention(Strict):
+    """Days that rows are kept, by kind; for ever when not given."""
+
+    raw_events_days: Days | None = None
+    dead_letters_days: Days | None = None
+    contacts_days: Days | None = None
+    minutes_days: Days | None = None
+    callers_days: Days | None = None
+
+
+class Ingest(Strict):
+    """When a run gives up: more dead letters than this share, once enough was read to tell."""
+
+    max_dead_letter_share: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = (
+        0.05
+    )
+    min_records: Annotated[int, Field(strict=True, ge=1)] = 200
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """A queue's thresholds in force, its own or the defaults, in whole milliseconds."""
+
+    threshold_ms: int
+    short_abandon_ms: int
+    target_pct: float
+
+
+class SiteConfig(Strict):
+    """One call centre."""
+
+    format: Literal[1]
+    site: Annotated[str, AfterValidator(_site_id)]
+    name: Text
+    time_zone: Annotated[str, AfterValidator(_zone)]
+    defaults: Defaults = Defaults()
+    queues: dict[QueueName, Queue] = Field(default_factory=dict)
+    contact_timeouts: ContactTimeouts = ContactTimeouts()
+    retention: Retention = Retention()
+    ingest: Ingest = Ingest()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone that decides where the site's days begin."""
+        return ZoneInfo(self.time_zone)
+
+    def limits(self, queue: str) -> QueueLimits:
+        """Return the thresholds of a queue, known or not.
+
+        >>> site = SiteConfig.model_validate({
+        ...     "format": 1, "site": "demo", "name": {"zh": "示例", "en": "Demo"},
+        ...     "time_zone": "Asia/Shanghai", "queues": {"vip": {"threshold_s": 10}}})
+        >>> site.limits("vip")
+        QueueLimits(threshold_ms=10000, short_abandon_ms=5000, target_pct=80.0)
+        """
+        own = self.queues.get(queue, Queue())
+        level = self.defaults.service_level
+        short_s = _first(own.short_abandon_s, self.defaults.short_abandon_s)
+        return QueueLimits(
+            threshold_ms=round(_first(own.threshold_s, level.threshold_s) * 1000),
+            short_abandon_ms=round(short_s * 1000),
+            target_pct=_first(own.target_pct, level.target_pct),
+        )
+
+
+def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return what is wrong only when a queue's own values meet the defaults, with its place."""
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    for queue in site.queues:
+        limits = site.limits(queue)
+        try:
+            _check_short(limits.short_abandon_ms / 1000, limits.threshold_ms / 1000)
+        except ValueError as error:
+            problems.append((("queues", queue), str(error)))
+    return problems
+
+
+def _first(own: float | None, default: float) -> float:
+    return default if own is None else own

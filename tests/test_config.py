@@ -1,0 +1,201 @@
+"""Site configuration: what it means, and what a person is told who made a mistake in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import (
+    MAX_BYTES,
+    canonical_json,
+    content_hash,
+    load_site,
+    parse_canonical,
+    read_site,
+)
+from pipeline.errors import ConfigError
+from schemas.site import QueueLimits
+
+EXAMPLE = Path(__file__).parent.parent / "infra" / "site" / "site.yaml"
+
+GOOD = """\
+format: 1
+site: bank
+name: {zh: 银行, en: Bank}
+time_zone: Asia/Jerusalem
+defaults:
+  service_level: {threshold_s: 20, target_pct: 80}
+  short_abandon_s: 5
+queues:
+  vip: {threshold_s: 10, short_abandon_s: 2.5}
+  "10": {target_pct: 70}
+contact_timeouts: {waiting_minutes: 60}
+retention: {raw_events_days: 30}
+ingest: {max_dead_letter_share: 0.1, min_records: 10}
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        read_site("site.yaml", text)
+    return str(refused.value).splitlines()
+
+
+def test_the_example_loads_from_its_directory_too() -> None:
+    site = load_site(EXAMPLE)
+    assert load_site(EXAMPLE.parent) == site
+    assert site.time_zone == "Asia/Shanghai"
+    assert site.limits("complaints") == QueueLimits(15_000, 5_000, 90)
+    assert site.limits("callback") == QueueLimits(60_000, 0, 80)
+
+
+def test_the_example_explains_every_key() -> None:
+    """A key without a comment above it is explained by the one before, in the same block."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text.count("#") >= 20
+    sections = [key for key in yaml.safe_load(text) if key not in ("format", "name", "defaults")]
+    for key in sections:
+        above = text.split(f"\n{key}:")[0].splitlines()[-1]
+        assert above.startswith("#"), key
+
+
+def test_a_queue_without_its_own_values_has_the_defaults() -> None:
+    site = read_site("site.yaml", GOOD)
+    assert site.limits("vip") == QueueLimits(10_000, 2_500, 80)
+    assert site.limits("10") == QueueLimits(20_000, 5_000, 70)
+    assert site.limits("never heard of") == QueueLimits(20_000, 5_000, 80)
+    assert site.contact_timeouts.talking_minutes == 720
+
+
+def test_the_hash_is_of_what_is_said_and_not_of_how() -> None:
+    site = read_site("site.yaml", GOOD)
+    shuffled = yaml.safe_dump(yaml.safe_load(GOOD), sort_keys=True, allow_unicode=True)
+    spelled_out = shuffled.replace("waiting_minutes: 60", "waiting_minutes: 60 # an hour")
+    assert shuffled != GOOD
+    assert content_hash(read_site("other.yaml", spelled_out)) == content_hash(site)
+    slower = GOOD.replace("threshold_s: 20", "threshold_s: 21")
+    assert content_hash(read_site("site.yaml", slower)) != content_hash(site)
+
+
+def test_the_canonical_text_is_the_configuration() -> None:
+    site = read_site("site.yaml", GOOD)
+    assert parse_canonical(canonical_json(site)) == site
+    assert canonical_json(parse_canonical(canonical_json(site))) == canonical_json(site)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        (
+            "Asia/Jerusalem",
+            "Asia/Jerusalm",
+            "site.yaml:4: time_zone: 'Asia/Jerusalm': not an IANA time zone; "
+            "did you mean 'Asia/Jerusalem'",
+        ),
+        ("Asia/Jerusalem", "+02:00", "site.yaml:4: time_zone: '+02:00': not an IANA time zone"),
+        ("Asia/Jerusalem", "''", "site.yaml:4: time_zone: '': not an IANA time zone; give one"),
+        ("site: bank", "site: Bank 1", "site.yaml:2: site: 'Bank 1': use 1 to 63 small letters"),
+        (", en: Bank", "", "site.yaml:3: name: 'en' is missing; add it"),
+        (
+            "short_abandon_s: 5",
+            "short_abandom_s: 5",
+            "site.yaml:7: defaults.short_abandom_s: unknown key; did you mean 'short_abandon_s'?",
+        ),
+        (
+            "  vip: {threshold_s",
+            "  vip: {treshold_s",
+            "site.yaml:9: queues.vip.treshold_s: unknown key; did you mean 'threshold_s'?",
+        ),
+        ("format: 1", "format: 2", "site.yaml:1: format: 2: input should be 1"),
+        ("format: 1", "formats: 1", "site.yaml:1: 'format' is missing; add it"),
+        (
+            "short_abandon_s: 5",
+            "short_abandon_s: 25",
+            "site.yaml:5: defaults: short_abandon_s 25 is longer than threshold_s 20; "
+            "make it at most the threshold",
+        ),
+        (
+            "threshold_s: 10,",
+            "threshold_s: 2,",
+            "site.yaml:9: queues.vip: short_abandon_s 2.5 is longer than threshold_s 2",
+        ),
+        (
+            "waiting_minutes: 60",
+            "waiting_minutes: soon",
+            "site.yaml:11: contact_timeouts.waiting_minutes: 'soon': input should be a valid",
+        ),
+        ("target_pct: 70", "target_pct: 170", "site.yaml:10: queues.10.target_pct: 170: input"),
+        ("target_pct: 70", "target_pct: true", "site.yaml:10: queues.10.target_pct: True: input"),
+        ("target_pct: 70", "target_pct: .nan", "site.yaml:10: queues.10.target_pct: nan: input"),
+        ("raw_events_days: 30", "raw_events_days: 0", "site.yaml:12: retention.raw_events_days: 0"),
+        (
+            "retention: {raw_events_days: 30}",
+            "retention: 30",
+            "site.yaml:12: retention: write `key: value` lines here",
+        ),
+        (
+            "site: bank",
+            "site: bank\nsite: shop",
+            "site.yaml:3: site: given twice, first on line 2; keep one",
+        ),
+        ("site: bank", "site: [bank", "not readable as YAML"),
+        ("site: bank", "site: !!python/object:os.system x", "not readable as YAML"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_remedy(right: str, wrong: str, problem: str) -> None:
+    assert right in GOOD
+    assert any(problem in line for line in problems(GOOD.replace(right, wrong, 1)))
+
+
+def test_every_mistake_is_told_in_the_order_of_the_lines() -> None:
+    text = GOOD.replace("Asia/Jerusalem", "Nowhere").replace("site: bank", "site: BANK")
+    text = text.replace("min_records: 10", "min_records: 0, colour: red")
+    lines = problems(text)
+    assert [line.split(":")[1] for line in lines] == ["2", "4", "13", "13"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n- b\n", "just words", "&a [*a]", "? [a, b]\n: c\n", "\0", "[" * 9999]
+)
+def test_what_is_no_configuration_at_all_is_refused(text: str) -> None:
+    assert all(line.startswith("site.yaml:1: ") for line in problems(text))
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
+    with pytest.raises(ConfigError):
+        read_site("site.yaml", text)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: no such file; infra/site/site\.yaml is"):
+        load_site(tmp_path / "none.yaml")
+    (tmp_path / "site.yaml").write_bytes(b"format: 1\nsite: \xd2\xf8\n")
+    with pytest.raises(ConfigError, match=r"site\.yaml:2: not UTF-8 text; save the file as UTF-8"):
+        load_site(tmp_path)
+    (tmp_path / "site.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
+    with pytest.raises(ConfigError, match="larger than 4194304 bytes"):
+        load_site(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=r"site\.yaml: no such file"):
+        load_site(tmp_path / "folder")
+
+
+def test_references_cannot_grow_without_bound() -> None:
+    levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 12)]
+    text = "l0: &l0 [x, x]\n" + "\n".join(levels)
+    assert "too deep or too large; leave out & and * references" in problems(text)[0]
+
+
+def test_a_value_that_yaml_chokes_on_is_told_like_any_other() -> None:
+    lines = problems(GOOD.replace("site: bank", "site: 2026-13-99"))
+    assert lines[0].startswith("site.yaml:2: site: '2026-13-99' is not a value: month must be")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(GOOD, encoding="utf-8-sig")
+    assert load_site(tmp_path) == read_site("site.yaml", GOOD)
