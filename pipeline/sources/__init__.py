@@ -1,0 +1,1 @@
+"""What comes in: the HTTP gateway, adapters of vendors and files; events for the log go out."""
