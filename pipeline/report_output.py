@@ -69,7 +69,7 @@ def as_json(table: ReportTable) -> str:
 
 def as_text(table: ReportTable, lang: Lang = "en") -> str:
     """Return the report as an aligned table and, below it, what a reader must know."""
-    grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False, show_edge=False)
     grid.add_column(_word("period", lang), no_wrap=True)
     for name in table.group:
         grid.add_column(name, no_wrap=True)

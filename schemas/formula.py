@@ -187,7 +187,7 @@ def to_sql(node: Node, column: Callable[[str], str]) -> str:
     """
     match node:
         case Literally(value):
-            return f"toInt64({value})" if isinstance(value, int) else f"toFloat64({value!r})"
+            return repr(value)
         case Measured(name):
             return column(name)
         case Quantile(name, q):
@@ -195,7 +195,10 @@ def to_sql(node: Node, column: Callable[[str], str]) -> str:
         case Negative(of):
             return f"(-{to_sql(of, column)})"
         case Combined("/", left, right):
-            return f"({to_sql(left, column)} / nullIf({to_sql(right, column)}, 0))"
+            divisor = to_sql(right, column)
+            if not (isinstance(right, Literally) and right.value):
+                divisor = f"nullIf({divisor}, 0)"
+            return f"({to_sql(left, column)} / {divisor})"
         case Combined(operation, left, right):
             return f"({to_sql(left, column)} {operation} {to_sql(right, column)})"
 

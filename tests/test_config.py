@@ -159,7 +159,7 @@ def test_every_mistake_is_told_in_the_order_of_the_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "- a\n- b\n", "just words", "&a [*a]", "? [a, b]\n: c\n", "\0", "[" * 9999]
+    "text", ["", "- a\n- b\n", "just words", "&a [*a]", "? [a, b]\n: c\n", "\0", "[" * 2000]
 )
 def test_what_is_no_configuration_at_all_is_refused(text: str) -> None:
     assert all(line.startswith("site.yaml:1: ") for line in problems(text))
