@@ -28,6 +28,10 @@ MAX_PAYLOAD: Final = 1 << 20
 EARLIEST_OCCURRED: Final = datetime(1990, 1, 1, tzinfo=UTC)
 """No call centre's export reaches back further; earlier times are a clock or a unit gone wrong."""
 
+UNREADABLE_ROW_TYPE: Final = "source.unreadable_row"
+"""Under this `event_type` an adapter hands over a row that it could not read, so that nothing is
+lost: {"row": 17, "problem": "ser_time is not a number", "content": ...}. Never an event."""
+
 _SIMPLE_BYTES: Final = 450
 """Shorter payloads cannot be nested deeper than both parsers read, nor hold a number too long."""
 _FAST_BYTES: Final = 4096
@@ -47,6 +51,7 @@ class DeadLetterReason(StrEnum):
     CONTRADICTION = "contradiction"
     FROM_THE_FUTURE = "from_the_future"
     IMPOSSIBLE = "impossible"
+    UNREADABLE_ROW = "unreadable_row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,10 @@ def _why_no_type(content: Mapping[str, Any]) -> tuple[DeadLetterReason, str]:
     if not isinstance(found, str):
         detail = f"event_type is {quoted(found)}, not a text; name a type, such as call.answered."
         return DeadLetterReason.INVALID_FIELD, detail
+    if found == UNREADABLE_ROW_TYPE:
+        row, problem = str(content.get("row"))[:20], str(content.get("problem"))[:500]
+        detail = f"Row {row} cannot be read: {mask_text(problem)}; correct it and send it again."
+        return DeadLetterReason.UNREADABLE_ROW, detail
     near = difflib.get_close_matches(found[:64], EVENT_TYPES, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "the types are listed in the contract."
     return DeadLetterReason.UNKNOWN_EVENT_TYPE, f"event_type {quoted(found)} is not known; {hint}"

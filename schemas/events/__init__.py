@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from schemas.events import calls
+from typing import Final
+
+from schemas.events import (
+    agents,
+    calls,
+    control,
+    customers,
+    departments,
+    improvement,
+    tickets,
+)
 from schemas.events.envelope import Event, epoch_ms
 
-EVENT_TYPES: dict[str, type[Event]] = {
+EVENT_TYPES: Final[dict[str, type[Event]]] = {
     model.model_fields["event_type"].default: model
-    for module in (calls,)
-    for model in module.EVENTS
+    for family in (calls, agents, tickets, departments, customers, improvement, control)
+    for model in family.EVENTS
 }
 """The contract of each event type, by its name."""
 

@@ -77,6 +77,13 @@ def _within_store_range(value: datetime) -> datetime:
     return value
 
 
+def _day_within_store_range(value: date) -> date:
+    if not EARLIEST.date() <= value < LATEST.date():
+        msg = "should be a day between the years 1900 and 2200"
+        raise ValueError(msg)
+    return value
+
+
 def _whole_number(value: object) -> object:
     """Read 12000.0 as 12000: tables with an empty cell write every whole number so."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -106,8 +113,8 @@ Document = Annotated[str, Field(max_length=500_000)]
 Labels = Annotated[tuple[Label, ...], Field(max_length=50)]
 Names = Annotated[tuple[Name, ...], Field(max_length=100)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=100)]
-DurationMs = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=MAX_DURATION_MS)]
-Count = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=MAX_COUNT)]
+DurationMs = Annotated[int, Field(ge=0, le=MAX_DURATION_MS), BeforeValidator(_whole_number)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT), BeforeValidator(_whole_number)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sentiment = Annotated[float, Field(ge=-1, le=1)]
 """-1 is furious, 1 delighted; an adapter brings other scales to this one."""
@@ -115,7 +122,7 @@ Score = Annotated[float, Field(ge=0, le=100)]
 Instant = Annotated[
     AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_within_store_range)
 ]
-Day = date
+Day = Annotated[date, AfterValidator(_day_within_store_range)]
 """A calendar day of the site."""
 Money = Annotated[Decimal, AfterValidator(_sane_money)]
 Currency = Annotated[str, Field(min_length=3, max_length=3)]
