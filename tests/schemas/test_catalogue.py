@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from schemas.catalogue import (
 )
 from schemas.documents import DocumentError
 from schemas.formula import FormulaError, to_python, to_sql
-from schemas.measures import FactMeasure, Text
+from schemas.measures import BaseFamily, FactMeasure, Text
 
 Ask = Callable[[str], list[list[Any]]]
 
@@ -363,3 +364,23 @@ def test_a_site_cannot_redefine_what_everyone_uses(right: str, wrong: str, probl
     with pytest.raises(DocumentError) as refused:
         extend_catalogue(load_catalogue(), "own.yaml", OWN.replace(right, wrong, 1))
     assert problem in str(refused.value)
+
+
+def test_the_page_of_definitions_names_every_metric_measure_and_variant() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    catalogue = load_catalogue()
+    names = {*catalogue.metrics, *(m for f in catalogue.families.values() for m in f.measures)}
+    names |= {v for metric in catalogue.metrics.values() for v in metric.variants}
+    defaults = {metric.default for metric in catalogue.metrics.values()} - {"V1"}
+    assert [name for name in sorted(names - defaults) if f"`{name}`" not in page] == []
+
+
+def test_each_measure_counts_at_the_moment_that_the_page_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    for family in load_catalogue().families.values():
+        if isinstance(family, BaseFamily):
+            for name, measure in family.measures.items():
+                if measure.cutoff != "arrival":
+                    cutoff = measure.cutoff.replace("_", " ")
+                    row = next(line for line in page.splitlines() if f"| {cutoff} |" in line)
+                    assert f"`{name}`" in row, name
