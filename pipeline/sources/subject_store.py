@@ -21,6 +21,9 @@ CREATE TABLE progress (
 ) WITHOUT ROWID;
 CREATE TABLE applied (position TEXT NOT NULL);
 """
+_FIND = "SELECT subject, touched_ms FROM binding WHERE site = ? AND kind = ? AND id = ?"
+_CACHE_KIB = 64 << 10
+"""Memory for pages of the file: a million bindings are some 60 MB."""
 _REBUILD = "delete the file, it is made again from the log"
 _ERRORS: dict[int, tuple[type[LogError], str]] = {
     sqlite3.SQLITE_BUSY: (LogInUse, "stop the other process that uses it"),
@@ -84,11 +87,10 @@ class SubjectStore:
 
     def find(self, key: Key) -> Binding | None:
         """What an identity is bound to."""
-        with self._wrapped():
-            row = self._db.execute(
-                "SELECT subject, touched_ms FROM binding WHERE site = ? AND kind = ? AND id = ?",
-                key,
-            ).fetchone()
+        try:
+            row = self._db.execute(_FIND, key).fetchone()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
         return Binding(*row) if row else None
 
     def progress(self, domain: str) -> Progress | None:
@@ -134,6 +136,7 @@ class SubjectStore:
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
         self._db.execute("BEGIN IMMEDIATE")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if not version:
@@ -164,7 +167,9 @@ class SubjectStore:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            kind, remedy = _ERRORS.get(code, (LogError, "check the directory"))
-            message = f"the subject map {self._path}: {error}; {remedy}"
-            raise kind(message) from error
+            raise self._error(error) from error
+
+    def _error(self, error: sqlite3.Error) -> LogError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        kind, remedy = _ERRORS.get(code, (LogError, "check the directory"))
+        return kind(f"the subject map {self._path}: {error}; {remedy}")

@@ -108,18 +108,20 @@ class SubjectMap:
             if identities.agent_id:
                 return f"agent:{_plain(identities.agent_id)}"
             return _plain(identities.fallback)
-        found = [self._find(key, now_ms) for key in keys]
         chosen = ""
-        for key, bound in zip(keys, found, strict=True):
-            if bound:
-                life = key[1] in _LIVES
-                chosen = bound.subject if life else self._linked(site, bound.subject)
-                break
-        else:
+        unbound = []
+        for key in keys:
+            binding = self._find(key, now_ms)
+            if not binding:
+                unbound.append(key)
+            elif not chosen:
+                chosen = binding.subject
+                if key[1] not in _LIVES:
+                    chosen = self._linked(site, chosen)
+        if not chosen:
             chosen = self._linked(site, _new_subject(identities))
-        for key, bound in zip(keys, found, strict=True):
-            if not bound:
-                self._bind(key, chosen, now_ms)
+        for key in unbound:
+            self._bind(key, chosen, now_ms)
         return chosen
 
     def observe(self, site: str, identities: Identities, subject: str, *, now_ms: int) -> None:
@@ -259,17 +261,21 @@ def _keys(site: str, given: Identities) -> list[Key]:
     """What to look up and bind, in the order in which it decides; none for an agent's events."""
     if given.family in _ABOUT_AGENTS:
         return []
-    named = [
-        ("contact", given.contact_id),
-        ("contact", given.root_contact_id),
-        ("ticket", given.ticket_id),
-        ("customer", given.customer_id),
-        ("phone", given.phone_hash),
-        ("account", given.account_hash),
-    ]
-    if given.family in _ABOUT_TICKETS:
-        named[:3] = [named[2], named[0], named[1]]
-    return [(site, kind, _plain(identity)) for kind, identity in named if identity]
+    keys: list[Key] = []
+    if given.contact_id:
+        keys.append((site, "contact", _plain(given.contact_id)))
+    if given.root_contact_id:
+        keys.append((site, "contact", _plain(given.root_contact_id)))
+    if given.ticket_id:
+        first = 0 if given.family in _ABOUT_TICKETS else len(keys)
+        keys.insert(first, (site, "ticket", _plain(given.ticket_id)))
+    if given.customer_id:
+        keys.append((site, "customer", _plain(given.customer_id)))
+    if given.phone_hash:
+        keys.append((site, "phone", _plain(given.phone_hash)))
+    if given.account_hash:
+        keys.append((site, "account", _plain(given.account_hash)))
+    return keys
 
 
 def _new_subject(given: Identities) -> str:

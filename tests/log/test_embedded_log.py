@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import LogError, LogInUse
@@ -113,6 +113,7 @@ def test_identity_belongs_to_the_log(tmp_path: Path) -> None:
         assert again.identity == identity
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(

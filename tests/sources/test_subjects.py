@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import LogCorrupt, LogError, LogFull, LogInUse
@@ -249,6 +249,7 @@ def apply(subjects: SubjectMap, step: Step, now_ms: int) -> str:
     return subjects.subject("bj", step.identities, now_ms=now_ms)
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_a_replay_in_a_fresh_map_gives_the_same_subjects(steps: list[Step]) -> None:
     runs = []
@@ -264,6 +265,7 @@ def test_a_replay_in_a_fresh_map_gives_the_same_subjects(steps: list[Step]) -> N
     assert runs[0] == runs[1]
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_contacts_and_tickets_never_change(steps: list[Step]) -> None:
     lives: dict[tuple[str, str | None], str] = {}
@@ -280,6 +282,7 @@ def test_contacts_and_tickets_never_change(steps: list[Step]) -> None:
                 assert lives.setdefault(about, subject) == subject
 
 
+@settings(deadline=None)
 @given(STEPS, st.lists(st.integers(0, 30), max_size=4), st.integers(1, 9))
 def test_a_crash_at_any_point_changes_no_subject(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step], crashes: list[int], every: int
