@@ -1,1 +1,1 @@
-"""What Goldpan runs on: the embedded ClickHouse server, compose files, provisioning, site example."""
+"""What Goldpan runs on: the embedded ClickHouse server, compose files, provisioning, a site."""

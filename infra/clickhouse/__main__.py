@@ -11,8 +11,10 @@ import errno
 import json
 import logging
 import os
+import resource
 import socket
 import sys
+import time
 from pathlib import Path
 
 from infra.clickhouse import logs, state
@@ -20,6 +22,8 @@ from infra.clickhouse.errors import EmbeddedServerError, EngineError
 
 _LOG = logging.getLogger("infra.clickhouse")
 _BACKLOG = 128
+_DESCRIPTORS = 65536
+_PORT_S = 0.5
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(directory, options)
     except EmbeddedServerError as error:
-        _LOG.error("did not start: %s", error)  # noqa: TRY400 - the text is the whole story
+        _LOG.error("did not start: %s", error)
         _say(error=str(error))
         return 1
     return 0
@@ -53,6 +57,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _run(directory: Path, options: argparse.Namespace) -> None:
+    _allow_descriptors()
     # The engine and its server read the zone of the process; ours is UTC everywhere.
     os.environ["TZ"] = "UTC"
     _lock = state.HeldLock(directory)  # held until the process ends
@@ -84,10 +89,23 @@ def _run(directory: Path, options: argparse.Namespace) -> None:
     _LOG.info("stopped")
 
 
+def _allow_descriptors() -> None:
+    """Raise the soft limit of open files as far as we may.
+
+    The engine keeps up to three descriptors per pooled thread, and about 160 threads after the
+    first large DROP TABLE; together with clients and parts that comes near the usual 1024.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _listen(wanted: int, remembered: int) -> socket.socket:
     """Bind to loopback: the named port or nothing, else the last one, else any free one."""
-    choices = [wanted] if wanted else [remembered, 0] if remembered else [0]
-    for port in choices:
+    port = wanted or remembered
+    deadline = time.monotonic() + _PORT_S
+    while True:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # restarts reuse the port
         try:
@@ -97,13 +115,18 @@ def _listen(wanted: int, remembered: int) -> socket.socket:
             sock.close()
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                 raise
-            continue
-        return sock
-    msg = (
-        f"port {wanted} on {state.HOST} cannot be used (taken, or not allowed): end what listens "
-        "there, or name another port, or 0 for any free one"
-    )
-    raise EmbeddedServerError(msg)
+            if time.monotonic() < deadline:
+                time.sleep(0.02)  # a killed server keeps its port for a moment
+            elif wanted:
+                msg = (
+                    f"port {wanted} on {state.HOST} cannot be used (taken, or not allowed): end "
+                    "what listens there, or name another port, or 0 for any free one"
+                )
+                raise EmbeddedServerError(msg) from error
+            else:
+                port = 0
+        else:
+            return sock
 
 
 def _say(**answer: object) -> None:

@@ -7,12 +7,14 @@ Nothing is decoded: fixed-width columns are one addition, strings go through the
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
 
 from clickhouse_driver.columns.service import get_column_by_spec
+from clickhouse_driver.errors import Error
 
 from infra.clickhouse.errors import ProtocolError
 from infra.clickhouse.reader import WireReader
@@ -109,9 +111,13 @@ def skipper(spec: str) -> Skip:
 def _driver(spec: str) -> Skip:
     def skip(reader: WireReader, rows: int) -> None:
         options = {"context": _CONTEXT, "has_custom_serialization": False}
-        column = get_column_by_spec(spec, options)
-        column.read_state_prefix(reader)
-        column.read_data(rows, reader)
+        try:
+            column = get_column_by_spec(spec, options)
+            column.read_state_prefix(reader)
+            column.read_data(rows, reader)
+        except (Error, LookupError, TypeError, ValueError, struct.error) as error:
+            msg = f"type {spec} cannot be read: {error}"
+            raise ProtocolError(msg, code=48) from error
 
     return skip
 

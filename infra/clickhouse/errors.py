@@ -1,9 +1,9 @@
 """The failures of the embedded server, in words its user can act on.
 
-    EmbeddedServerError      start, stop or configuration: for people
-    EngineError              the engine refused a query: becomes an Exception packet
-    ProtocolError            a client sent what we cannot read: the connection ends
-    ClientGoneError          the client closed its connection
+EmbeddedServerError      start, stop or configuration: for people
+EngineError              the engine refused a query: becomes an Exception packet
+ProtocolError            a client sent what we cannot read: the connection ends
+ClientGoneError          the client closed its connection
 """
 
 from __future__ import annotations

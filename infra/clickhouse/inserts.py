@@ -90,7 +90,7 @@ class Feed:
     def _run(self, engine: Session, sql: str, reading: int) -> None:
         try:
             engine.run(sql)
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+        except BaseException as error:
             self._outcome.error = error
         finally:
             os.close(reading)

@@ -94,11 +94,12 @@ class WireReader(BufferedReader):  # type: ignore[misc]
         while True:
             byte: int = self.read_one()
             result |= (byte & 0x7F) << shift
-            if byte < 0x80:  # noqa: PLR2004 - the continuation bit of the format
+            if byte < 0x80:
                 return result
             shift += 7
-            if shift > 63:  # noqa: PLR2004 - more would not fit 64 bits
-                raise ProtocolError("a number longer than 64 bits: this is no ClickHouse client")
+            if shift > 63:
+                msg = "a number longer than 64 bits: this is no ClickHouse client"
+                raise ProtocolError(msg)
 
     def uint8(self) -> int:
         """One byte."""
@@ -139,7 +140,8 @@ class SocketReader(WireReader):
         except OSError as error:
             raise ClientGoneError(str(error)) from error
         if received == 0:
-            raise ClientGoneError("closed by the client")
+            msg = "closed by the client"
+            raise ClientGoneError(msg)
         return received
 
 
@@ -153,4 +155,5 @@ class MemoryReader(WireReader):
 
     def refill(self) -> int:
         """Raise: a block of the engine ended before its columns did."""
-        raise ProtocolError("a block ended early")
+        msg = "a block ended early"
+        raise ProtocolError(msg)

@@ -6,6 +6,7 @@ minutes without a client taking its answer.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -86,7 +87,12 @@ class Listener:
             return
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         session = ClientSession(
-            sock, tag, self._engine, self._account, self._watcher, lambda: self._is_stopping
+            sock,
+            tag,
+            self._engine,
+            self._account,
+            self._watcher,
+            is_stopping=lambda: self._is_stopping,
         )
         with self._lock:
             is_full = len(self._clients) - self._refusing >= self._max_clients
@@ -141,7 +147,5 @@ class Listener:
 
 
 def _hang_up(sock: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

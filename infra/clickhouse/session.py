@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from infra.clickhouse import blocks, inserts, wire
 from infra.clickhouse import engine as engines
 from infra.clickhouse.errors import ClientGoneError, EngineError, ProtocolError
-from infra.clickhouse.reader import SocketReader
+from infra.clickhouse.reader import MemoryReader, SocketReader
 from infra.clickhouse.sqltext import DataInsert, data_insert, keyword, statement
 from infra.clickhouse.watch import Watcher
 
@@ -65,6 +65,7 @@ class ClientSession:
         engine: engines.Engine,
         account: Account,
         watcher: Watcher,
+        *,
         is_stopping: Callable[[], bool],
     ) -> None:
         self._sock = sock
@@ -153,7 +154,8 @@ class ClientSession:
 
     def _skip_external_tables(self) -> None:
         if self._reader.varint() != wire.DATA:
-            raise ProtocolError("a query must be followed by a block")
+            msg = "a query must be followed by a block"
+            raise ProtocolError(msg)
         name, columns, rows = wire.read_block_start(self._reader)
         if columns or rows:
             msg = f"external table {name!r}: not supported, use a temporary table"
@@ -271,7 +273,7 @@ def _columns(chunk: bytes) -> blocks.Columns | None:
     DESCRIBE is the exception because it runs the scalar subqueries of a query a second time.
     """
     try:
-        found = blocks.layout(blocks.MemoryReader(chunk)).columns
+        found = blocks.layout(MemoryReader(chunk)).columns
     except ProtocolError:
         return None
     return None if any(spec == "DateTime" for _, spec in found) else found

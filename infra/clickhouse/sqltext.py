@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from infra.clickhouse.errors import EngineError
 
 SYNTAX_ERROR = 62
+_INTO_OUTFILE = 358
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|\#[! ][^\n]*|/\*.*?\*/)
@@ -22,7 +24,7 @@ _TOKEN = re.compile(
       | (?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
-_NEEDS_CARE = re.compile(r";|\bFORMAT\b", re.IGNORECASE)
+_NEEDS_CARE = re.compile(r";|\bFORMAT\b|\bOUTFILE\b", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -82,16 +84,22 @@ def statement(sql: str) -> str:
     'SELECT 1'
 
     Raises:
-        EngineError: there is a second statement (a server refuses it; the engine would run it).
+        EngineError: there is no statement, a second one, or INTO OUTFILE. A server refuses all
+            three; the engine would say nothing to the first, run the second and write the file.
     """
+    if next(tokens(sql), None) is None:
+        msg = "DB::Exception: Syntax error: Empty query. (SYNTAX_ERROR)"
+        raise EngineError(SYNTAX_ERROR, msg)
     if not _NEEDS_CARE.search(sql):
         return sql
     found = list(tokens(sql))
     while found and found[-1].value == ";":
         found.pop()
     if any(token.value == ";" and token.kind == "sign" for token in found):
-        msg = "DB::Exception: Syntax error (Multi-statements are not allowed)"
+        msg = "DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)"
         raise EngineError(SYNTAX_ERROR, msg)
+    if any(a.upper == "INTO" and b.upper == "OUTFILE" for a, b in pairwise(found)):
+        raise EngineError(_INTO_OUTFILE, "DB::Exception: INTO OUTFILE is not allowed")
     if keyword(sql) == "INSERT":
         return sql[: found[-1].end] if found else ""
     found, settings = _without_format(found)
@@ -100,6 +108,8 @@ def statement(sql: str) -> str:
 
 
 _FORMAT_TAIL = 2
+_BEFORE_A_NAME = {",", "BY", "AS", ".", "AND", "OR", "NOT", "WHERE", "SELECT"}
+"""After these, ``format`` is a column, as in ``ORDER BY format DESC``."""
 
 
 def _without_format(found: list[Token]) -> tuple[list[Token], list[Token]]:
@@ -109,11 +119,11 @@ def _without_format(found: list[Token]) -> tuple[list[Token], list[Token]]:
         depth += (found[at].value == ")") - (found[at].value == "(")
         if depth or found[at].upper != "FORMAT":
             continue
-        rest = found[at + 1 :]
-        if rest and rest[0].kind == "word" and (
-            len(rest) == 1 or (len(rest) > _FORMAT_TAIL and rest[1].upper == "SETTINGS")
-        ):  # fmt: skip
-            return found[:at], rest[1:]
+        rest = [token.upper for token in found[at + 1 :]]
+        is_name = found[at - 1].upper in _BEFORE_A_NAME or rest[:1] in (["ASC"], ["DESC"])
+        is_last = len(rest) == 1 or (len(rest) > _FORMAT_TAIL and rest[1] == "SETTINGS")
+        if not is_name and is_last and rest[0].isidentifier():
+            return found[:at], found[at + 2 :]
         break
     return found, []
 
@@ -180,7 +190,7 @@ def _columns_at(head: list[Token], after: int) -> int | None:
     for at in range(len(head) - 1, after, -1):
         depth += (head[at].value == ")") - (head[at].value == "(")
         if depth == 0:
-            call = after and sum(t.value == "(" for t in head[: at]) == 0
+            call = after and sum(t.value == "(" for t in head[:at]) == 0
             return None if call else at
     return None
 

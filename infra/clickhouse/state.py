@@ -1,11 +1,11 @@
 """What a data directory knows of its server: address, password, process, and who holds the lock.
 
-    server.json   address, password, process; mode 0600; stays after a stop, so that a restart
-                  keeps port and password and no client has to learn a new address
-    server.lock   locked by the server process for its life; its text names the process
-    start.lock    locked while somebody starts or stops, so that two starts give one server
-    server.log    what the server says
-    data/         the engine's files
+server.json   address, password, process; mode 0600; stays after a stop, so that a restart
+              keeps port and password and no client has to learn a new address
+server.lock   locked by the server process for its life; its text names the process
+start.lock    locked while somebody starts or stops, so that two starts give one server
+server.log    what the server says
+data/         the engine's files
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ USER = "default"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _STARTED_FIELD = 19
 """Field 22 of /proc/PID/stat, counted after the name in brackets."""
+
+_DYING_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _birth(pid: int) -> str:
     """Boot and start time on Linux; what ``ps`` says elsewhere. Zombies count as gone."""
     if not _BOOT.exists():
         ps = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-        said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.strip()
         state, _, start = said.partition(" ")
         return "" if state.startswith("Z") else start.strip()
     try:
@@ -144,20 +146,33 @@ class HeldLock:
     def __init__(self, directory: Path) -> None:
         path = paths(directory).lock
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._file)
+        deadline = time.monotonic() + _DYING_S
+        while not _try_lock(self._file):
             holder = lock_holder(directory)
-            who = f"process {holder.pid}" if holder else "another process"
-            msg = (
-                f"the directory {directory} is in use by {who}: use that server, stop it "
-                f"(kill {holder.pid if holder else 'it'}), or choose another directory"
-            )
-            raise EmbeddedServerError(msg) from error
+            if holder is not None or time.monotonic() > deadline:
+                os.close(self._file)
+                raise EmbeddedServerError(_in_use(directory, holder))
+            time.sleep(0.02)  # a killed process keeps its locks until its memory is given back
         process = Process.of(os.getpid())
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps(asdict(process)).encode(), 0)
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_use(directory: Path, holder: Process | None) -> str:
+    if holder is None:
+        return f"the directory {directory} is in use by another process: choose another directory"
+    return (
+        f"the directory {directory} is in use by process {holder.pid}: use that server, stop it "
+        f"(kill {holder.pid}), or choose another directory"
+    )
 
 
 def lock_holder(directory: Path) -> Process | None:
@@ -188,15 +203,11 @@ def starting(directory: Path, deadline: float) -> Iterator[None]:
     """
     file = os.open(paths(directory).start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    msg = f"another process has been starting the server of {directory} for too long"
-                    raise EmbeddedServerError(msg) from error
-                time.sleep(0.02)
+        while not _try_lock(file):
+            if time.monotonic() > deadline:
+                msg = f"another process has been starting the server of {directory} for too long"
+                raise EmbeddedServerError(msg)
+            time.sleep(0.02)
         yield
     finally:
         os.close(file)

@@ -24,6 +24,7 @@ from infra.clickhouse.state import State
 _ROOT = Path(__file__).resolve().parents[2]
 _GIB = 1 << 30
 _PROBE_S = 5.0
+_TOO_MANY_CLIENTS = b"\x02" + (202).to_bytes(4, "little")
 _LOG_TAIL = 2000
 _PORTS = range(1, 65536)
 
@@ -173,11 +174,12 @@ def _answering(directory: Path) -> Server | None:
 
 
 def _probe(found: State) -> bool:
-    """Say Hello with the password; True if the answer is Hello."""
+    """Say Hello with the password; True if the answer is Hello, or that there are many others."""
     try:
         with socket.create_connection((found.host, found.port), timeout=_PROBE_S) as sock:
             sock.sendall(_hello(found))
-            return sock.recv(1) == b"\x00"
+            answer = sock.recv(5, socket.MSG_WAITALL)
+            return answer[:1] == b"\x00" or answer == _TOO_MANY_CLIENTS
     except OSError:
         return False
 

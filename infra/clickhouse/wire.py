@@ -68,7 +68,7 @@ def varint(number: int) -> bytes:
     'ac02'
     """
     out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - the continuation bit of the format
+    while number > 0x7F:
         out.append(number & 0x7F | 0x80)
         number >>= 7
     out.append(number)
@@ -84,7 +84,8 @@ def text(value: str) -> bytes:
 def read_hello(reader: WireReader) -> Hello:
     """Read the first packet of a connection."""
     if reader.varint() != HELLO:
-        raise ProtocolError("the first packet is not Hello: this port speaks the native protocol")
+        msg = "the first packet is not Hello: this port speaks the native protocol"
+        raise ProtocolError(msg)
     client = reader.text(_HELLO_LIMIT)
     reader.varint()
     reader.varint()
@@ -114,7 +115,8 @@ def _skip_client_info(reader: WireReader) -> None:
         reader.text(_HELLO_LIMIT)
     reader.skip(8)  # start time
     if reader.uint8() != _TCP:
-        raise ProtocolError("only the native interface is supported")
+        msg = "only the native interface is supported"
+        raise ProtocolError(msg)
     for _ in range(3):  # system user, host, client name
         reader.text(_HELLO_LIMIT)
     for _ in range(3):  # version and revision
