@@ -28,6 +28,7 @@ _TOO_MANY = 202
 _REFUSERS = 16
 """How many refusals may be said at a time; beyond that, connections are closed silently."""
 _GRACE_S = 5.0
+_KILL_S = 2.0
 
 
 class Listener:
@@ -136,14 +137,20 @@ class Listener:
         for sock, (_, session) in running:
             if not session.is_busy:
                 _hang_up(sock)
-        deadline = time.monotonic() + _GRACE_S
-        for _, (thread, _) in running:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        threads = [thread for _, (thread, _) in running]
+        _join(threads, _GRACE_S)
         self._watcher.kill_all()
-        for sock, (thread, _) in running:
+        _join(threads, _KILL_S)
+        for sock, _ in running:
             _hang_up(sock)
-            thread.join(1.0)
+        _join(threads, _KILL_S)
         self._watcher.stop()
+
+
+def _join(threads: list[threading.Thread], patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _hang_up(sock: socket.socket) -> None:
