@@ -236,7 +236,7 @@ class Report:
         if isinstance(family, BaseFamily):
             moment = f"t.{family.time}"
             where.append(f"t.dims = {literal(dimension_set)}")
-            used = {*frozenset().union(*(f.measures for f in asked)), family.presence}
+            used = {*frozenset().union(*(f.measures for f in asked)), *family.presence}
             kept = [name for name in family.kept(dimension_set) if name in used]
             having = " OR ".join(_happened(family, name) for name in kept)
         else:

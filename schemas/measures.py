@@ -163,8 +163,8 @@ class BaseFamily(Strict):
 
     source: Literal["rows"]
     table: Name
-    presence: Name
-    """The measure that says whether anything happened: a period without it gives no row."""
+    presence: tuple[Name, ...]
+    """The measures that say whether anything happened: a period without them gives no row."""
     dimensions: tuple[Name, ...]
     """Every dimension column, in the order of the table's key."""
     sets: dict[Name, tuple[Name, ...]]
@@ -187,9 +187,10 @@ class BaseFamily(Strict):
                 if dimension_set not in self.sets:
                     msg = f"measure {name}: no dimension set {dimension_set!r}"
                     raise ValueError(msg)
-        if self.presence not in self.measures:
-            msg = f"presence: no measure {self.presence!r}"
-            raise ValueError(msg)
+        for name in self.presence:
+            if name not in self.measures:
+                msg = f"presence: no measure {name!r}"
+                raise ValueError(msg)
         return self
 
     def kept(self, dimension_set: str) -> tuple[str, ...]:

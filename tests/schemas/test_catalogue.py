@@ -200,7 +200,7 @@ families:
   calls:
     source: rows
     table: call_minutes
-    presence: offered
+    presence: [offered]
     dimensions: [queue]
     sets: {site: [], queue: [queue]}
     measures:
@@ -277,7 +277,7 @@ def test_the_good_file_is_good() -> None:
             "families.calls.measures.answered.kind: 'max': merge kind 'max' is reserved",
         ),
         ("queue: [queue]", "queue: [queues]", "dimension set queue: 'queues' is not in ['queue']"),
-        ("presence: offered", "presence: calls", "presence: no measure 'calls'"),
+        ("presence: [offered]", "presence: [calls]", "presence: no measure 'calls'"),
         (
             "    unit: '%'",
             "    unit: '%'\n    unit: s",
