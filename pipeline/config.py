@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from schemas.catalogue import Catalogue, extend_catalogue
 from schemas.documents import DocumentError, read_document
 from schemas.site import SiteConfig, site_problems
 
@@ -39,6 +40,18 @@ def read_site(name: str, text: str) -> SiteConfig:
         raise ConfigError(str(error)) from error
 
 
+def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:
+    """Add a site's own measures and metrics to a catalogue.
+
+    Raises:
+        ConfigError: every problem of the file, one per line.
+    """
+    try:
+        return extend_catalogue(catalogue, str(path), read_text(path))
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
 def read_text(file: Path) -> str:
     """Read a configuration file.
 
@@ -53,7 +66,7 @@ def read_text(file: Path) -> str:
             raise ConfigError(msg)
         return content.decode("utf-8-sig")
     except FileNotFoundError as error:
-        msg = f"{file}: no such file; infra/site/site.yaml is an example to copy"
+        msg = f"{file}: no such file; see infra/site and docs/examples for files to copy"
         raise ConfigError(msg) from error
     except OSError as error:
         msg = f"{file}: cannot be read: {error.strerror}; check the path and its permissions"

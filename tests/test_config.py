@@ -13,11 +13,13 @@ from pipeline.config import (
     MAX_BYTES,
     canonical_json,
     content_hash,
+    load_definitions,
     load_site,
     parse_canonical,
     read_site,
 )
 from pipeline.errors import ConfigError
+from schemas.catalogue import load_catalogue
 from schemas.site import QueueLimits
 
 EXAMPLE = Path(__file__).parent.parent / "infra" / "site" / "site.yaml"
@@ -172,7 +174,7 @@ def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: no such file; infra/site/site\.yaml is"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: no such file; see infra/site"):
         load_site(tmp_path / "none.yaml")
     (tmp_path / "site.yaml").write_bytes(b"format: 1\nsite: \xd2\xf8\n")
     with pytest.raises(ConfigError, match=r"site\.yaml:2: not UTF-8 text; save the file as UTF-8"):
@@ -199,3 +201,11 @@ def test_a_value_that_yaml_chokes_on_is_told_like_any_other() -> None:
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(GOOD, encoding="utf-8-sig")
     assert load_site(tmp_path) == read_site("site.yaml", GOOD)
+
+
+def test_definitions_are_added_or_refused_with_their_lines(tmp_path: Path) -> None:
+    bank = EXAMPLE.parents[2] / "docs" / "examples" / "bank-daily-table.yaml"
+    assert load_definitions(load_catalogue(), bank).metrics["bank_calls"].unit == "count"
+    (tmp_path / "own.yaml").write_text("format: 1\nmetric: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"own\.yaml:2: metric: unknown key; did you mean 'metri"):
+        load_definitions(load_catalogue(), tmp_path / "own.yaml")

@@ -16,10 +16,11 @@ import pytest
 from clickhouse_driver import Client
 
 from infra import clickhouse
+from pipeline.config import load_definitions
 from pipeline.errors import ConfigError
 from pipeline.report import By, Report, ReportTable, parse_moment
 from pipeline.report_output import as_csv, as_json, as_text
-from schemas.catalogue import extend_catalogue, load_catalogue
+from schemas.catalogue import load_catalogue
 from schemas.histogram import bin_of
 from schemas.migrations import migrations
 from schemas.rows import row_families
@@ -313,7 +314,7 @@ def test_the_third_partys_daily_table(store: Client, site: str) -> None:
         {"outcome": "ivr_abandoned"},
         {"outcome": "failed", "wait_ms": 12_000, "talk_ms": 8_000},
     )
-    catalogue = extend_catalogue(load_catalogue(), BANK_TABLE.name, BANK_TABLE.read_text("utf-8"))
+    catalogue = load_definitions(load_catalogue(), BANK_TABLE)
     metrics = ["bank_calls", "bank_hangs", "bank_hang_rate", "bank_mean_queue", "bank_mean_service"]
     # 2 / 4; (20 + 40 + 0 + 12) / 4 = 18; (100 + 0 + 0 + 8) / 4 = 27.
     table = report(store, site, *metrics, catalogue=catalogue)
