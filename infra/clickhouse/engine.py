@@ -6,6 +6,7 @@ and one connection per client run side by side.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,12 @@ from infra.clickhouse.wire import Setting
 
 NO_STREAM = 36
 """Code of chDB's refusal to stream a statement that is not a plain SELECT."""
+READONLY = 164
+_DESCRIBE_FREELY = (
+    " SETTINGS max_result_rows = 0, max_result_bytes = 0, describe_compact_output = 0, "
+    "describe_include_subcolumns = 0"
+)
+"""A client's limits are meant for its result, not for our question about the columns."""
 _NO_STREAM_TEXT = "Streaming query is not supported"
 
 
@@ -149,6 +156,8 @@ class Session:
         self._connection = engine.connect(tag, database)
         self._spare: Any = None
         self._has_own_settings = False
+        self._database = database
+        self._wanted: dict[str, str] = {}
         self._restore: dict[str, str] = {}
         self._parameters: dict[str, str] = {}
 
@@ -174,11 +183,13 @@ class Session:
         if wanted.get("readonly", "0") != "0":
             # A connection that was made read-only cannot be made writable again.
             self._spare, self._connection = self._connection, None
-            database = _rows(self._spare, "SELECT currentDatabase() AS name")[0]["name"]
-            self._connection = self._engine.connect(self._tag, str(database))
+            found = _rows(self._spare, "SELECT currentDatabase() AS name")
+            self._database = str(found[0]["name"])
+            self._connection = self._engine.connect(self._tag, self._database)
             wanted["readonly"] = wanted.pop("readonly")
         else:
             self._restore = self._current(wanted)
+        self._wanted = wanted
         self._run(_set(wanted))
 
     def _current(self, names: Mapping[str, str]) -> dict[str, str]:
@@ -227,8 +238,35 @@ class Session:
     def describe(self, table: str) -> list[tuple[str, str, str]]:
         """Name, type and kind of default of the columns of a table, function or ``(query)``."""
         sql = f"DESCRIBE TABLE {table}"
-        rows = _rows(self._connection, sql, self._parameters or None)
-        return [(str(r["name"]), str(r["type"]), str(r["default_type"])) for r in rows]
+        with self._for_describe() as connection:
+            try:
+                rows = _rows(connection, sql + _DESCRIBE_FREELY, self._parameters or None)
+            except EngineError as error:
+                if error.code != READONLY:
+                    raise
+                # The client made its session read-only by SET: then it keeps its own limits.
+                rows = _rows(connection, sql, self._parameters or None)
+        return [(str(r["name"]), str(r["type"]), str(r.get("default_type", ""))) for r in rows]
+
+    @contextlib.contextmanager
+    def _for_describe(self) -> Iterator[Any]:
+        """The connection, or one like it that may lift the client's limits on results."""
+        if not self.is_read_only:
+            yield self._connection
+            return
+        connection = self._engine.connect(self._tag, self._database)
+        try:
+            others = {n: v for n, v in self._wanted.items() if n != "readonly"}
+            if others:
+                _call(connection.query, _set(others), "Native")
+            yield connection
+        finally:
+            connection.close()
+
+    @property
+    def is_read_only(self) -> bool:
+        """True while a query runs that was sent with ``readonly``."""
+        return self._spare is not None
 
     def close(self) -> None:
         """Close; temporary tables are dropped."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from infra.clickhouse import wire
 from infra.clickhouse.columns import skipper
-from infra.clickhouse.engine import Session
+from infra.clickhouse.engine import READONLY, Session
 from infra.clickhouse.errors import ClientGoneError, EngineError, ProtocolError
 from infra.clickhouse.reader import WireReader
 from infra.clickhouse.sqltext import DataInsert, identifier, literal
@@ -39,8 +39,11 @@ def insert_columns(engine: Session, insert: DataInsert) -> list[tuple[str, str]]
     """Names and types of the columns a client is to send.
 
     Raises:
-        EngineError: no such table or column, or a column that is computed.
+        EngineError: no such table or column, a column that is computed, or a read-only query.
     """
+    if engine.is_read_only:
+        msg = "DB::Exception: Cannot execute query in readonly mode. (READONLY)"
+        raise EngineError(READONLY, msg)
     if insert.selector:
         return engine.result_columns(f"SELECT {insert.selector} FROM {insert.target}")
     described = engine.describe(insert.target)

@@ -31,6 +31,7 @@ _NOT_IMPLEMENTED = 48
 _QUERY_WAS_CANCELLED = 394
 _STREAMED = frozenset({"SELECT", "WITH", "FROM", "("})
 _LOGIN_S = 10.0
+_LAST_READS = 100
 _SEND_TIMEOUT = struct.pack("ll", 300, 0)
 """A client that takes nothing for so long is taken for dead, or its thread would wait for ever."""
 
@@ -148,9 +149,16 @@ class ClientSession:
                 self._engine.begin(query.settings)
                 self._execute(query.text)
             finally:
-                self._engine.end()
+                self._restore_settings()
         except EngineError as error:
             self._send(wire.exception(error.code, error.message))
+
+    def _restore_settings(self) -> None:
+        try:
+            self._engine.end()
+        except EngineError as error:
+            # The query made its session read-only. Its answer is already sent: no second one.
+            _LOG.warning("client %s: settings stay, code %d", self._tag, error.code)
 
     def _skip_external_tables(self) -> None:
         if self._reader.varint() != wire.DATA:
@@ -260,8 +268,9 @@ class ClientSession:
             self._send(wire.exception(code, message))
             self._sock.shutdown(socket.SHUT_WR)
             self._sock.settimeout(1.0)
-            while self._sock.recv(1 << 16):
-                pass
+            for _ in range(_LAST_READS):
+                if not self._sock.recv(1 << 16):
+                    break
         except (OSError, ClientGoneError):
             pass
 

@@ -19,6 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Serv
     directory = tmp_path_factory.mktemp("clickhouse") / "数据 dir"
     yield clickhouse.start(directory)
     assert clickhouse.stop(directory)
+    assert "Traceback" not in (directory / "server.log").read_text()
 
 
 @pytest.fixture

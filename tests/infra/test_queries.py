@@ -186,6 +186,24 @@ def test_limits_of_a_query(client: Client) -> None:
     error_of(client, "SELECT number FROM numbers(100)", 396, settings={"max_result_rows": 10})
 
 
+def test_limits_do_not_hit_the_servers_own_questions(client: Client, table: str) -> None:
+    client.execute(f"CREATE TABLE {table} (a UInt8, b UInt8, c DateTime('UTC')) ENGINE = Memory")
+    few = {"max_result_rows": 2, "describe_compact_output": 1}
+
+    client.execute(f"INSERT INTO {table} VALUES", [(1, 2, 0)], settings=few)
+
+    epoch = dt.datetime(1970, 1, 1, tzinfo=UTC)
+    for settings in (few, few | {"readonly": 1}):
+        assert client.execute(f"SELECT * FROM {table}", settings=settings) == [(1, 2, epoch)]
+        found = client.execute(
+            f"SELECT * FROM {table} WHERE a = 9", with_column_types=True, settings=settings
+        )
+        assert found == ([], [("a", "UInt8"), ("b", "UInt8"), ("c", "DateTime('UTC')")])
+    error_of(
+        client, f"INSERT INTO {table} VALUES", 164, params=[(1, 2, 0)], settings={"readonly": 1}
+    )
+
+
 def test_read_only_queries(client: Client, table: str) -> None:
     client.execute(f"CREATE TABLE {table} (a UInt8) ENGINE = Memory")
 
@@ -194,9 +212,13 @@ def test_read_only_queries(client: Client, table: str) -> None:
     error_of(client, f"INSERT INTO {table} SELECT 1", 164, settings=only_read)
     error_of(client, f"DROP TABLE {table}", 164, settings=only_read)
     error_of(client, "SELECT * FROM file('/etc/passwd', 'LineAsString')", 164, settings=only_read)
+    error_of(client, "SELECT 1 SETTINGS readonly = 0", 164, settings=only_read)
     client.execute(f"INSERT INTO {table} SELECT 1")
 
     assert client.execute(f"SELECT count() FROM {table}") == [(1,)]
+    client.execute("SET readonly = 1", settings={"max_block_size": 99})
+    assert client.execute("SELECT toDateTime(0, 'UTC') > 0, 1") == [(0, 1)]
+    error_of(client, f"INSERT INTO {table} SELECT 1", 164)
 
 
 def test_temporary_tables_live_as_long_as_the_connection(client: Client) -> None:
