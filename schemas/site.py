@@ -56,15 +56,15 @@ def _check_short(short_s: float, threshold_s: float) -> None:
 class ServiceLevel(Strict):
     """Answered within `threshold_s`, the boundary included; `target_pct` of them wanted."""
 
-    threshold_s: Seconds = 20
-    target_pct: Percent = 80
+    threshold_s: Seconds = 20.0
+    target_pct: Percent = 80.0
 
 
 class Defaults(Strict):
     """What holds for every queue that says nothing of its own."""
 
     service_level: ServiceLevel = ServiceLevel()
-    short_abandon_s: SecondsOrZero = 5
+    short_abandon_s: SecondsOrZero = 5.0
 
     @model_validator(mode="after")
     def _short_is_within(self) -> Defaults:

@@ -76,9 +76,14 @@ def test_a_queue_without_its_own_values_has_the_defaults() -> None:
 def test_the_hash_is_of_what_is_said_and_not_of_how() -> None:
     site = read_site("site.yaml", GOOD)
     shuffled = yaml.safe_dump(yaml.safe_load(GOOD), sort_keys=True, allow_unicode=True)
-    spelled_out = shuffled.replace("waiting_minutes: 60", "waiting_minutes: 60 # an hour")
+    commented = shuffled.replace("waiting_minutes: 60", "waiting_minutes: 60 # an hour")
     assert shuffled != GOOD
-    assert content_hash(read_site("other.yaml", spelled_out)) == content_hash(site)
+    assert content_hash(read_site("other.yaml", commented)) == content_hash(site)
+    short = "format: 1\nsite: s\nname: {zh: 中, en: e}\ntime_zone: UTC\n"
+    long = read_site("site.yaml", short).model_dump(mode="json", exclude_none=True)
+    as_integers = yaml.safe_dump(long).replace(".0\n", "\n")
+    assert "threshold_s: 20\n" in as_integers
+    assert content_hash(read_site("a", short)) == content_hash(read_site("b", as_integers))
     slower = GOOD.replace("threshold_s: 20", "threshold_s: 21")
     assert content_hash(read_site("site.yaml", slower)) != content_hash(site)
 
