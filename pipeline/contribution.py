@@ -1,8 +1,8 @@
 """What operators say to the base rows: a cell and the sign with which it counts.
 
-An operator never adds to a row itself. It describes what one contact (or record) amounts to as a few
-cells; when that changes, the old cells are taken back and the new ones added. So a correction, a
-late event or a duplicate can only ever lead to the same sums.
+An operator never adds to a row itself. It describes what one contact (or record) amounts to as a
+few cells; when that changes, the old cells are taken back and the new ones added. So a correction,
+a late event or a duplicate can only ever lead to the same sums.
 """
 
 from __future__ import annotations
@@ -14,19 +14,28 @@ Measure = str | tuple[str, int]
 """A sum's name, or (a histogram's name, bin)."""
 
 
+class Dims(NamedTuple):
+    """Where a cell counts: the named dimension sets of a family, at a site.
+
+    `values` holds one for every dimension of the family, "" where unknown.
+    """
+
+    family: str
+    site: str
+    sets: tuple[str, ...]
+    values: tuple[str, ...]
+
+
 class Cell(NamedTuple):
-    """One contribution: these measures, in this minute, to these dimension sets of a family.
+    """One contribution: these measures, in this minute (epoch ms), to these dimension sets.
 
     `part` tells apart the cells of one contact that would otherwise be equal (two queue entries in
-    the same minute). `dims` holds a value for every dimension of the family, "" where unknown.
+    the same minute).
     """
 
     part: int
-    family: str
-    site: str
     minute: int
-    sets: tuple[str, ...]
-    dims: tuple[str, ...]
+    dims: Dims
     measures: tuple[tuple[Measure, int], ...]
 
 
@@ -48,12 +57,15 @@ class CallerKey(NamedTuple):
 
 def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> Iterator[Add]:
     """What turns the old cells into the new ones; cells that stay the same cost nothing."""
-    for cell in old:
-        if cell not in new:
-            yield Add(revision, -1, cell)
-    for cell in new:
-        if cell not in old:
-            yield Add(revision, 1, cell)
+    same = 0
+    for before, after in zip(old, new, strict=False):
+        if before is not after and before != after:
+            break
+        same += 1
+    for cell in old[same:]:
+        yield Add(revision, -1, cell)
+    for cell in new[same:]:
+        yield Add(revision, 1, cell)
 
 
 GENERATION_BITS = 48

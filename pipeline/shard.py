@@ -89,7 +89,8 @@ class ShardState:
     def _row_items(self) -> Iterator[CheckpointItem]:
         book = self.rows
         hot = book.cool(self.timeline.watermarks)
-        for key in sorted(hot & book.dirty | hot - book.kept):
+        changed = {row.key for row in book.dirty}
+        for key in sorted(hot & changed | hot - book.kept):
             row = book.rows[key]
             state = _dumps([row.revision, _pairs(row.measures)])
             yield CheckpointItem(self.shard, "row", _dumps(key), state)
@@ -148,8 +149,7 @@ class ShardState:
             key = next(iter(self.closed))
             del self.closed[key]
             del self.contacts[key]
-        self.rows.dirty.clear()
-        self.rows.evict()
+        self.rows.settled()
         self.recent.forget(now_ms)
 
 

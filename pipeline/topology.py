@@ -571,10 +571,9 @@ class Stage1:
         """Everything that changed since the last call of `settled`, as it stands now."""
         flush = self._flush
         flush.rows = [
-            BaseRow(state.shard, key, row.revision, row.measures)
+            BaseRow(state.shard, row.key, row.revision, row.measures)
             for state in self.shards.values()
-            for key in state.rows.dirty
-            for row in (state.rows.rows[key],)
+            for row in state.rows.dirty
         ]
         flush.callers = list(self.callers.values())
         flush.contacts = [

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pipeline.contribution import Add, CallerKey, Cell, change
+from pipeline.contribution import Add, CallerKey, Cell, Dims, change
 from pipeline.timeline import minute_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,8 +68,8 @@ class Caller:
         first = self.first_at
         if first is None:
             return []
-        minute = minute_of(first)
-        return [Cell(0, "calls", self.key.site, minute, _SETS, _NO_DIMS, (("callers", 1),))]
+        dims = Dims("calls", self.key.site, _SETS, _NO_DIMS)
+        return [Cell(0, minute_of(first), dims, (("callers", 1),))]
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:

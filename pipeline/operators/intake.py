@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.contribution import Add, Cell, Measure
+from pipeline.contribution import Add, Cell, Dims, Measure
 from pipeline.timeline import minute_of
 
 FAMILY = "intake"
@@ -39,6 +39,5 @@ def count(
         measures.append(("late", 1))
     if repairs:
         measures.append(("repaired", repairs))
-    dims = (source, event_type, domain)
-    cell = Cell(0, FAMILY, site, minute_of(ingest_ms), _SETS, dims, tuple(measures))
-    return Add(revision, 1, cell)
+    dims = Dims(FAMILY, site, _SETS, (source, event_type, domain))
+    return Add(revision, 1, Cell(0, minute_of(ingest_ms), dims, tuple(measures)))

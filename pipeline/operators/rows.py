@@ -17,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pipeline.contribution import Add, Cell, Measure
+from pipeline.contribution import Add, Dims, Measure
 from pipeline.timeline import MINUTE_MS, minute_of
 
 HORIZON_MS = 3 * 3_600_000
 """How far behind its watermark a published row stays in memory and in the checkpoint."""
 MAX_ROWS = 60_000
 """Rows that one shard keeps in memory beyond those it must; the oldest are read back if needed."""
-
-Measures = Mapping[Measure, int]
+MAX_PLACES = 100_000
+"""Dimension combinations whose rows a shard finds without building their keys."""
 
 
 class RowKey(NamedTuple):
@@ -41,16 +41,25 @@ class RowKey(NamedTuple):
 class Row:
     """A cumulative row; `guard` is the revision it was read back with, 0 if it began here."""
 
-    __slots__ = ("guard", "measures", "revision")
+    __slots__ = ("dirty", "guard", "key", "measures", "published", "revision")
 
-    def __init__(self, measures: dict[Measure, int], *, revision: int, guard: int) -> None:
+    def __init__(
+        self, key: RowKey, measures: dict[Measure, int], *, revision: int, guard: int
+    ) -> None:
+        self.key = key
         self.measures = measures
         self.revision = revision
         self.guard = guard
+        self.published = False
+        """That stage 2 wants it."""
+        self.dirty = False
 
 
 class Partial(NamedTuple):
-    """A shard's row as stage 2 gets it: how it stood when the domain's watermark passed `stamp`."""
+    """A shard's row as stage 2 gets it: how it stood when the domain's watermark passed `stamp`.
+
+    `rules` is the version of the site's rules that were in force on the shard then.
+    """
 
     shard: int
     domain: str
@@ -59,7 +68,6 @@ class Partial(NamedTuple):
     revision: int
     measures: dict[Measure, int]
     rules: str
-    """The version of the site's rules that were in force on the shard."""
 
 
 class DimensionSets:
@@ -69,13 +77,12 @@ class DimensionSets:
         """Take, per family and set, the indexes of its columns among the family's dimensions."""
         self._families = families
 
-    def keys(self, cell: Cell) -> Iterator[RowKey]:
-        """The rows that a cell counts in."""
-        sets = self._families[cell.family]
-        dims = cell.dims
-        for name in cell.sets:
-            values = tuple([dims[index] for index in sets[name]])
-            yield RowKey(cell.family, cell.site, name, cell.minute, values)
+    def keys(self, dims: Dims, minute: int) -> Iterator[RowKey]:
+        """The rows in which a cell with these dimensions counts."""
+        family = self._families[dims.family]
+        for name in dims.sets:
+            values = tuple([dims.values[index] for index in family[name]])
+            yield RowKey(dims.family, dims.site, name, minute, values)
 
 
 class RowBook:
@@ -90,7 +97,7 @@ class RowBook:
     def __init__(self, shard: int, sets: DimensionSets, published: frozenset[tuple[str, str]]):
         self.shard = shard
         self.rows: dict[RowKey, Row] = {}
-        self.dirty: set[RowKey] = set()
+        self.dirty: list[Row] = []
         self.pending: dict[str, dict[RowKey, int]] = {}
         """Per domain: the rows to publish, each with its stamp."""
         self.hot: dict[str, set[RowKey]] = {}
@@ -99,43 +106,63 @@ class RowBook:
         """Rows that the checkpoint holds."""
         self._sets = sets
         self._published = published
+        self._places: dict[tuple[Dims, int], tuple[Row, ...]] = {}
+        """The rows of a cell's place, found once; forgotten whenever a row may have gone."""
 
     def missing(self, adds: Iterable[Add]) -> set[RowKey]:
         """The rows that these contributions count in and that memory does not hold."""
-        keys = self._sets.keys
-        rows = self.rows
-        cells = {add.cell for add in adds}
-        return {key for cell in cells for key in keys(cell) if key not in rows}
+        rows, places = self.rows, self._places
+        wanted = {(add.cell.dims, add.cell.minute) for add in adds}
+        return {
+            key
+            for dims, minute in wanted
+            if (dims, minute) not in places
+            for key in self._sets.keys(dims, minute)
+            if key not in rows
+        }
 
     def load(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
         """Take up a row as the store has it (revision 0 and nothing in it if it has none)."""
-        self.rows[key] = Row(measures, revision=revision, guard=revision)
+        self._put(Row(key, measures, revision=revision, guard=revision))
 
     def restore(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
         """Take up a row from the checkpoint: exactly as of the checkpoint, so without a guard."""
-        self.rows[key] = Row(measures, revision=revision, guard=0)
+        self._put(Row(key, measures, revision=revision, guard=0))
         self.kept.add(key)
+
+    def _put(self, row: Row) -> None:
+        row.published = (row.key.family, row.key.dims) in self._published
+        self.rows[row.key] = row
 
     def add(self, add: Add, domain: str, watermark: int) -> None:
         """Fold one contribution in; every row it counts in must be in memory."""
-        revision, sign, cell = add
-        for key in self._sets.keys(cell):
-            row = self.rows[key]
+        revision, sign, (_, minute, dims, amounts) = add
+        place = (dims, minute)
+        rows = self._places.get(place)
+        if rows is None:
+            rows = tuple([self.rows[key] for key in self._sets.keys(dims, minute)])
+            self._places[place] = rows
+        for row in rows:
             if revision > row.guard:
+                row.revision = revision
                 measures = row.measures
-                for measure, value in cell.measures:
+                for measure, value in amounts:
                     total = measures.get(measure, 0) + sign * value
                     if total:
                         measures[measure] = total
                     else:
                         measures.pop(measure, None)
-                row.revision = revision
-            self.dirty.add(key)
-            if (key.family, key.dims) in self._published:
-                stamp = max(key.minute, minute_of(watermark)) + MINUTE_MS
-                stamps = self.pending.setdefault(domain, {})
-                stamps.setdefault(key, stamp)
-                self.hot.setdefault(domain, set()).add(key)
+            if not row.dirty:
+                row.dirty = True
+                self.dirty.append(row)
+            if row.published:
+                self._await(row.key, domain, watermark)
+
+    def _await(self, key: RowKey, domain: str, watermark: int) -> None:
+        stamps = self.pending.setdefault(domain, {})
+        if key not in stamps:
+            stamps[key] = max(key.minute, minute_of(watermark)) + MINUTE_MS
+            self.hot.setdefault(domain, set()).add(key)
 
     def publish(self, domain: str, watermark: int, rules: Mapping[str, str]) -> list[Partial]:
         """The rows whose stamp the domain's watermark has now passed, in the order of their keys.
@@ -175,14 +202,22 @@ class RowBook:
             hot |= near
         return hot
 
-    def evict(self) -> None:
-        """Drop clean rows beyond the bound, oldest in memory first; kept or pending ones stay."""
+    def settled(self) -> None:
+        """All rows are in the store: nothing is dirty, and memory may shrink.
+
+        Clean rows beyond the bound go, oldest in memory first; those the checkpoint holds stay.
+        """
+        for row in self.dirty:
+            row.dirty = False
+        self.dirty.clear()
         excess = len(self.rows) - MAX_ROWS
-        if excess <= 0:
-            return
-        for key in list(self.rows):
-            if excess <= 0:
-                break
-            if key not in self.dirty and key not in self.kept:
-                del self.rows[key]
-                excess -= 1
+        if excess > 0:
+            for key in list(self.rows):
+                if excess <= 0:
+                    break
+                if key not in self.kept:
+                    del self.rows[key]
+                    excess -= 1
+            self._places.clear()
+        elif len(self._places) > MAX_PLACES:
+            self._places.clear()

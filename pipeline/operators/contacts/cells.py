@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.contribution import Cell, Measure
+from pipeline.contribution import Cell, Dims, Measure
 from pipeline.operators.contacts.summary import Leg
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
@@ -32,33 +32,44 @@ if TYPE_CHECKING:
 FAMILY = "calls"
 ANSWERED_WITHIN_MS = 20_000  # the fixed threshold of `answered_20s`
 
+Measures = tuple[tuple[Measure, int], ...]
+
 _SITE = ("site",)
 _QUEUE_SETS = ("queue", "call_type", "product")
 _AGENT_SETS = ("queue", "call_type", "product", "agent")
+_QUEUE_AND_SITE = (*_QUEUE_SETS, *_SITE)
+_AGENT_AND_SITE = (*_AGENT_SETS, *_SITE)
+_NOTHING = ("",) * 9
 _PARTS_PER_LEG = 8
 
-Measures = list[tuple[Measure, int]]
+_START: Measures = (("contacts", 1),)
+_IVR_ABANDONED: Measures = (("ivr_abandoned", 1),)
+_OFFERED: Measures = (("offered", 1),)
+_OFFERED_UNMATCHED: Measures = (("offered", 1), ("unmatched", 1))
+_DECIDED: Measures = (("sl_offered", 1),)
+_CALLED_BACK: Measures = (("callbacks_done", 1),)
+_ROUTE_LOSS: Measures = (("route_loss", 1),)
 
 
 def cells_of(contact: Contact) -> list[Cell]:
-    """Everything that this contact counts as, in the calls family."""
+    """Everything that this contact counts as, in the calls family, as it stands now.
+
+    Cells come in the order in which a call goes through its stages, so that a further event leaves
+    those before it as they are.
+    """
     fact = contact.fact
-    site = contact.site
-    nothing = ("",) * 9
-    start: tuple[tuple[Measure, int], ...] = (("contacts", 1),)
-    if fact.outcome == "ivr_abandoned":
-        start = (("contacts", 1), ("ivr_abandoned", 1))
-    cells = [Cell(0, FAMILY, site, minute_of(fact.started_at), _SITE, nothing, start)]
+    dims = Dims(FAMILY, contact.site, _SITE, _NOTHING)
+    cells = [Cell(0, minute_of(fact.started_at), dims, _START)]
     legs = fact.legs
     if len(legs) == 1:
-        sets = _QUEUE_SETS + _SITE
-        cells.extend(_leg_cells(contact, legs[0], _PARTS_PER_LEG, sets, _AGENT_SETS + _SITE))
-    elif fact.overall is not None:
-        whole = _overall(fact, fact.overall)
-        cells.extend(_leg_cells(contact, whole, _PARTS_PER_LEG, _SITE, _SITE))
+        _count_leg(contact, legs[0], _PARTS_PER_LEG, _QUEUE_AND_SITE, _AGENT_AND_SITE, cells)
+    elif not legs:
+        if fact.outcome == "ivr_abandoned":
+            cells.append(Cell(1, minute_of(fact.last_at), dims, _IVR_ABANDONED))
+    elif (chosen := fact.overall) is not None:
+        _count_leg(contact, _overall(fact, chosen), _PARTS_PER_LEG, _SITE, _SITE, cells)
         for index, leg in enumerate(legs, start=2):
-            part = index * _PARTS_PER_LEG
-            cells.extend(_leg_cells(contact, leg, part, _QUEUE_SETS, _AGENT_SETS))
+            _count_leg(contact, leg, index * _PARTS_PER_LEG, _QUEUE_SETS, _AGENT_SETS, cells)
     return cells
 
 
@@ -84,41 +95,37 @@ def _overall(fact: Fact, chosen: Leg) -> Leg:
     return whole
 
 
-def _leg_cells(
+def _count_leg(
     contact: Contact,
     leg: Leg,
     part: int,
     queue_sets: tuple[str, ...],
     agent_sets: tuple[str, ...],
-) -> list[Cell]:
-    """A leg's cells; `agent_sets` are those of what an agent did, `queue_sets` of all else."""
-    site, limits = contact.site, contact.rules.limits(leg.queue)
-    plain = _dims(contact, leg, "")
-    cells: list[Cell] = []
-
-    def count(stage: int, at: int, sets: tuple[str, ...], measures: Measures) -> None:
-        dims = _dims(contact, leg, leg.agent_id) if sets is agent_sets else plain
-        cells.append(Cell(part + stage, FAMILY, site, minute_of(at), sets, dims, tuple(measures)))
-
+    cells: list[Cell],
+) -> None:
+    """Add a leg's cells; `agent_sets` are those of what an agent did, `queue_sets` of all else."""
+    limits = contact.rules.limits(leg.queue)
+    plain = Dims(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))
     if leg.exit == "failed":
-        count(0, leg.exit_at, queue_sets, [("route_loss", 1)])
-        return cells
+        cells.append(Cell(part, minute_of(leg.exit_at), plain, _ROUTE_LOSS))
+        return
+    by_agent = plain
+    if leg.agent_id:
+        by_agent = Dims(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
     if contact.fact.attributes.get("direction") != "outbound":
-        entry: Measures = [("offered", 1)]
-        if not contact.fact.identified:
-            entry.append(("unmatched", 1))
-        count(0, leg.queued_at, queue_sets, entry)
+        entry = _OFFERED if contact.fact.identified else _OFFERED_UNMATCHED
+        cells.append(Cell(part, minute_of(leg.queued_at), plain, entry))
         level_at = _level_at(contact, leg, limits)
         if level_at is not None:
-            count(1, level_at, queue_sets, [("sl_offered", 1)])
+            cells.append(Cell(part + 1, minute_of(level_at), plain, _DECIDED))
         if leg.exit:
-            sets = agent_sets if leg.exit == "answered" else queue_sets
-            count(2, leg.exit_at, sets, _exit_measures(leg, limits))
+            dims = by_agent if leg.exit == "answered" else plain
+            cells.append(Cell(part + 2, minute_of(leg.exit_at), dims, _exit_measures(leg, limits)))
     if leg.callback_at:
-        count(3, leg.callback_at, queue_sets, [("callbacks_done", 1)])
+        cells.append(Cell(part + 3, minute_of(leg.callback_at), plain, _CALLED_BACK))
     if leg.completed_at:
-        count(4, leg.completed_at, agent_sets, _completion_measures(leg))
-    return cells
+        completed = _completion_measures(leg)
+        cells.append(Cell(part + 4, minute_of(leg.completed_at), by_agent, completed))
 
 
 def _level_at(contact: Contact, leg: Leg, limits: QueueLimits) -> int | None:
@@ -134,7 +141,7 @@ def _level_at(contact: Contact, leg: Leg, limits: QueueLimits) -> int | None:
 def _exit_measures(leg: Leg, limits: QueueLimits) -> Measures:
     wait = leg.wait_ms or 0
     within = wait <= limits.threshold_ms
-    measures: Measures = []
+    measures: list[tuple[Measure, int]] = []
     match leg.exit:
         case "answered":
             measures.append(("answered", 1))
@@ -165,12 +172,12 @@ def _exit_measures(leg: Leg, limits: QueueLimits) -> Measures:
         case _:
             pass
     measures.append((("wait_exit_bins", bin_of(wait)), 1))
-    return measures
+    return tuple(measures)
 
 
 def _completion_measures(leg: Leg) -> Measures:
     talk, hold, acw = leg.talk_ms or 0, leg.hold_ms, leg.acw_ms or 0
-    measures: Measures = [("handled", 1)]
+    measures: list[tuple[Measure, int]] = [("handled", 1)]
     for name, value in (("talk_ms", talk), ("hold_ms", hold), ("acw_ms", acw)):
         if value:
             measures.append((name, value))
@@ -185,10 +192,10 @@ def _completion_measures(leg: Leg) -> Measures:
     if leg.acw_ms is not None:
         measures.append((("acw_bins", bin_of(acw)), 1))
     measures.append((("handle_bins", bin_of(talk + hold + acw)), 1))
-    return measures
+    return tuple(measures)
 
 
-def _dims(contact: Contact, leg: Leg, agent_id: str) -> tuple[str, ...]:
+def _values(contact: Contact, leg: Leg, agent_id: str) -> tuple[str, ...]:
     """Values in the order of the family's dimension columns."""
     attributes = contact.fact.attributes
     return (

@@ -5,9 +5,10 @@ State is plain JSON, so a snapshot taken at any moment restores to exactly the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeGuard
+
+import msgspec
 
 from pipeline.contribution import CallerKey, Cell
 from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact, Step, summarise
@@ -32,6 +33,9 @@ _FIELDS = {
 }
 
 
+_BEFORE_ALL = Step(-(2**62), 0, "", 0, "", {})
+
+
 def is_contact_event(event: Event) -> TypeGuard[ContactEvent]:
     """Whether this operator reads the event."""
     return event.event_type in RANK
@@ -45,6 +49,8 @@ class Contact:
     """
 
     __slots__ = (
+        "_corrected",
+        "_newest",
         "caller",
         "cells",
         "contact_id",
@@ -79,6 +85,8 @@ class Contact:
         self.persisted = False
         """That the checkpoint holds a state of it, which must be deleted when it closes."""
         self.fact = Fact()
+        self._newest = _BEFORE_ALL
+        self._corrected = False
         self.cells: list[Cell] = []
         """What it counts as at present."""
         self.caller: tuple[CallerKey, int] | None = None
@@ -93,17 +101,18 @@ class Contact:
         new otherwise.
         """
         event_type = event.event_type
-        known = self.steps.get(event.event_id)
+        steps = self.steps
+        known = steps.get(event.event_id)
         if known is not None and known.version >= event.version:
             return True
-        if known is None and len(self.steps) >= MAX_STEPS:
+        if known is None and len(steps) >= MAX_STEPS:
             return False
         fields: dict[str, str | int | bool] = {}
         for name in _FIELDS[event_type]:
             value = getattr(event, name)
             if value is not None:
                 fields[name] = value
-        self.steps[event.event_id] = Step(
+        step = Step(
             event.occurred_ms,
             RANK[event_type],
             event.event_id,
@@ -111,23 +120,28 @@ class Contact:
             event.corrects or "",
             fields,
         )
+        in_order = known is None and not step.corrects and self._newest < step
+        steps[event.event_id] = step
         self.domain = domain
-        self._settle(revision)
+        self.revision = revision
+        if in_order and not self._corrected:
+            self._newest = step
+            self.fact.given_up = False
+            self.fact.read(step)
+            self._give_up()
+        else:
+            self._corrected = self._corrected or bool(step.corrects)
+            self._read_again()
         return True
 
     @property
     def level_due(self) -> int | None:
         """When a caller still waiting exceeds the service-level threshold; None if none waits."""
-        leg = self.fact.legs[-1] if self.fact.legs else None
-        if leg is None or leg.exit or not self.fact.open:
+        legs = self.fact.legs
+        if not legs or legs[-1].exit or self.fact.given_up:
             return None
+        leg = legs[-1]
         return leg.queued_at + self.rules.limits(leg.queue).threshold_ms
-
-    @property
-    def overdue(self) -> bool:
-        """Whether a caller has been seen waiting beyond the service-level threshold."""
-        due = self.level_due
-        return due is not None and due <= self.passed
 
     def deadline(self) -> int | None:
         """When something happens to this contact without an event, epoch ms; None if never."""
@@ -140,33 +154,40 @@ class Contact:
     def pass_deadline(self, due: int, revision: int) -> None:
         """The deadline `due` has passed: the contact waits too long now, or is given up."""
         self.passed = max(self.passed, due)
-        self._settle(revision)
+        self.revision = revision
+        self._give_up()
 
     def _timeout(self) -> int:
-        last = max(step.at for step in self.steps.values())
-        if self.fact.outcome == "talking":
-            return last + self.rules.talking_timeout_ms
-        return last + self.rules.waiting_timeout_ms
+        fact = self.fact
+        if fact.outcome == "talking":
+            return fact.last_at + self.rules.talking_timeout_ms
+        return fact.last_at + self.rules.waiting_timeout_ms
 
-    def _settle(self, revision: int) -> None:
-        self.revision = revision
+    def _read_again(self) -> None:
+        """Read all steps anew, because one came late, was corrected or replaced."""
         self.fact = summarise(self.steps.values())
-        if self.passed and self.fact.open and self._timeout() <= self.passed:
-            self.fact.give_up()
+        self._newest = max(self.steps.values())
+        self._give_up()
+
+    def _give_up(self) -> None:
+        fact = self.fact
+        fact.given_up = False
+        if not fact.open:
+            self.passed = 0  # what has ended no longer depends on when its timers fired
+        elif self.passed:
+            fact.given_up = self._timeout() <= self.passed
 
     def snapshot(self) -> str:
         """The whole state as JSON."""
-        return json.dumps(
+        return msgspec.json.encode(
             [
                 self.subject,
                 self.domain,
                 self.rules.version,
                 self.passed,
-                [list(step) for step in self.steps.values()],
-            ],
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+                sorted(self.steps.values()),
+            ]
+        ).decode()
 
     @classmethod
     def restore(
@@ -181,12 +202,14 @@ class Contact:
         guard: int,
     ) -> Contact:
         """The contact that `snapshot` described; `rules` finds a configuration by its version."""
-        saved: list[Any] = json.loads(state)
+        saved: list[Any] = msgspec.json.decode(state)
         subject, domain, version, passed, steps = saved
         contact = cls(site, contact_id, shard, subject, rules(version))
         contact.domain = domain
         contact.passed = passed
         contact.steps = {step[2]: Step(*step) for step in steps}
-        contact._settle(revision)
+        contact.revision = revision
         contact.guard = guard
+        contact._corrected = any(step.corrects for step in contact.steps.values())
+        contact._read_again()
         return contact

@@ -10,7 +10,7 @@ once; the first exit from a queue wins over a contradicting later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
@@ -31,8 +31,10 @@ Fields = Mapping[str, str | int | bool]
 
 
 class Step(NamedTuple):
-    """What a contact keeps of one event. Ordered by event time, then by the natural order of
-    events that share a millisecond, then by id, so that any two readers agree.
+    """What a contact keeps of one event.
+
+    Steps compare by event time, then by the natural order of events that share a millisecond, then
+    by id, so that any two readers agree on their order.
     """
 
     at: int
@@ -43,26 +45,27 @@ class Step(NamedTuple):
     fields: Fields
 
 
-RANK = {
-    "ivr.started": 0,
-    "ivr.ended": 1,
-    "call.queued": 2,
-    "call.ringing": 3,
-    "call.answered": 4,
-    "call.held": 5,
-    "call.transferred": 6,
-    "call.flow_out": 7,
-    "call.callback": 8,
-    "call.failed": 9,
-    "call.abandoned": 10,
-    "call.ended": 11,
-    "call.acw_ended": 12,
-}
-"""The event types that make up a contact, in their natural order within one millisecond."""
+ATTRIBUTES = (
+    "root_contact_id",
+    "customer_id",
+    "phone_hash",
+    "channel",
+    "direction",
+    "call_type",
+    "skill",
+    "priority",
+    "region",
+    "product",
+)
+"""Fields that describe the whole contact: the first event in event time that carries one wins."""
+_ATTRIBUTE_SET = frozenset(ATTRIBUTES)
 
 
 class Leg:
-    """One stay in one queue, from entry to exit, with the talk that followed an answer."""
+    """One stay in one queue, from entry to exit, with the talk that followed an answer.
+
+    Instants are epoch ms (0 = not yet), durations ms (None = not said).
+    """
 
     __slots__ = (
         "acw_at",
@@ -114,66 +117,244 @@ class Leg:
         """Close the stay in the queue; the switch's own wait is believed where it gives one."""
         self.exit = exit_
         self.exit_at = step.at
-        wait = step.fields.get("wait_ms")
-        self.wait_ms = wait if isinstance(wait, int) else max(0, step.at - self.queued_at)
+        wait = _ms(step.fields, "wait_ms")
+        self.wait_ms = max(0, step.at - self.queued_at) if wait is None else wait
 
 
 class Fact:
-    """What one contact amounts to. Instants are epoch ms (0 = not yet), durations ms (None =
-    unknown).
+    """What one contact amounts to, read step by step in event time.
+
+    Instants are epoch ms (0 = not yet), durations ms (None = not said).
     """
 
     __slots__ = (
+        "_contained",
+        "_leg",
+        "_loose",
+        "_loose_wait_ms",
         "attributes",
         "events",
         "failed_reason",
-        "identified",
+        "given_up",
         "ivr_ms",
+        "last_at",
         "legs",
-        "open",
-        "outcome",
-        "overall",
+        "loose_talk_ms",
         "phase",
         "started_at",
-        "talk_ms",
-        "wait_ms",
     )
 
     def __init__(self) -> None:
         self.started_at = 0
-        self.legs: list[Leg] = []
-        self.overall: Leg | None = None
-        self.outcome: Outcome = "ivr"
-        self.open = True
-        self.phase = ""
-        self.failed_reason = ""
-        self.wait_ms: int | None = None
-        self.talk_ms: int | None = None
-        self.ivr_ms: int | None = None
-        self.attributes: dict[str, str] = {}
-        self.identified = False
+        self.last_at = 0
         self.events = 0
+        self.legs: list[Leg] = []
+        self.attributes: dict[str, str] = {}
+        self.ivr_ms: int | None = None
+        self.failed_reason = ""
+        self.phase = ""
+        self.given_up = False
+        """That nothing more was heard of it for so long that it was closed."""
+        self.loose_talk_ms: int | None = None
+        """Talk that a switch recorded on a call that it calls hung up or failed."""
+        self._leg: Leg | None = None
+        self._contained = False
+        self._loose: Outcome = "ivr"
+        self._loose_wait_ms: int | None = None
 
-    def give_up(self) -> None:
-        """Close a contact of which nothing more is heard; who was talking counts as talking."""
-        self.open = False
-        if self.outcome != "talking":
-            self.outcome = "expired"
+    def read(self, step: Step) -> None:
+        """Take in the next step in event time."""
+        if not self.events:
+            self.started_at = step.at
+        self.events += 1
+        self.last_at = step.at
+        attributes = self.attributes
+        for name, value in step.fields.items():
+            if name in _ATTRIBUTE_SET and name not in attributes:
+                attributes[name] = str(value)
+        reader = _READERS[step.rank]
+        if reader is not None:
+            reader(self, step)
+
+    # -- what follows -----------------------------------------------------------------------
+
+    @property
+    def identified(self) -> bool:
+        """Whether it is known who calls."""
+        return "customer_id" in self.attributes or "phone_hash" in self.attributes
+
+    @property
+    def overall(self) -> Leg | None:
+        """The leg that decides for the whole: the first answered one, else the last."""
+        for leg in self.legs:
+            if leg.exit == "answered":
+                return leg
+        return self.legs[-1] if self.legs else None
+
+    @property
+    def open(self) -> bool:
+        """Whether more is expected."""
+        if self.given_up:
+            return False
+        if not self.legs:
+            return self._loose == "ivr" and not self._contained
+        return not self.legs[-1].exit or any(
+            leg.exit == "answered" and not leg.ended_at for leg in self.legs
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it stands, or ended; one that was given up in conversation counts as talking."""
+        leg = self.overall
+        if leg is not None and leg.exit == "answered":
+            return "handled" if leg.ended_at else "talking"
+        if self.given_up:
+            return "expired"
+        if leg is None:
+            return self._loose
+        return leg.exit or "waiting"
+
+    @property
+    def wait_ms(self) -> int | None:
+        """The wait of the deciding leg."""
+        leg = self.overall
+        return self._loose_wait_ms if leg is None else leg.wait_ms
+
+    @property
+    def talk_ms(self) -> int | None:
+        """All talk of the contact."""
+        talks = [leg.talk_ms for leg in self.legs if leg.talk_ms is not None]
+        if self.loose_talk_ms is not None:
+            talks.append(self.loose_talk_ms)
+        return sum(talks) if talks else None
+
+    # -- how each type is read --------------------------------------------------------------
+
+    def _ivr_ended(self, step: Step) -> None:
+        self.ivr_ms = _ms(step.fields, "ivr_ms")
+        self._contained = bool(step.fields.get("contained"))
+
+    def _queued(self, step: Step) -> None:
+        queue = _text(step.fields, "queue")
+        leg = self._leg
+        if leg is not None and not leg.exit:
+            if leg.queue == queue:
+                return
+            leg.leave("flow_out", step)
+        self._enter(queue, step.at)
+
+    def _enter(self, queue: str, queued_at: int) -> Leg:
+        self._leg = Leg(queue, queued_at)
+        self.legs.append(self._leg)
+        return self._leg
+
+    def _implied(self, step: Step) -> Leg:
+        """A queue entry that was lost, or happened elsewhere: the exit implies it."""
+        return self._enter(
+            _text(step.fields, "queue"), step.at - (_ms(step.fields, "wait_ms") or 0)
+        )
+
+    def _answered(self, step: Step) -> None:
+        leg = self._leg
+        agent_id = _text(step.fields, "agent_id")
+        if leg is not None and leg.exit == "callback":
+            leg.callback_at = leg.callback_at or step.at
+            leg.agent_id = leg.agent_id or agent_id
+            return
+        if leg is not None and leg.exit in {"answered", "abandoned", "failed"}:
+            return  # answered twice, or a race that the first exit has won
+        if leg is None or leg.exit == "flow_out":
+            leg = self._implied(step)
+        leg.leave("answered", step)
+        leg.agent_id = agent_id
+        leg.team = _text(step.fields, "team")
+
+    def _held(self, step: Step) -> None:
+        leg = self._leg
+        if leg is not None:
+            hold = _ms(step.fields, "hold_ms")
+            leg.holds += 1
+            leg.holding = hold is None
+            leg.hold_ms += hold or 0
+
+    def _transferred(self, step: Step) -> None:
+        if self._leg is not None and not step.fields.get("consult"):
+            self._leg.transfers += 1
+
+    def _flowed_out(self, step: Step) -> None:
+        if self._leg is not None and not self._leg.exit:
+            self._leg.leave("flow_out", step)
+
+    def _called_back(self, step: Step) -> None:
+        if self._leg is not None and not self._leg.exit:
+            self._leg.leave("callback", step)
+
+    def _failed(self, step: Step) -> None:
+        self.failed_reason = _text(step.fields, "reason")
+        if self._leg is None:
+            self._loose = "failed"
+            self._loose_wait_ms = _ms(step.fields, "wait_ms")
+        elif not self._leg.exit:
+            self._leg.leave("failed", step)
+
+    def _abandoned(self, step: Step) -> None:
+        leg = self._leg
+        phase = _text(step.fields, "phase")
+        if leg is None:
+            if phase == "ivr":
+                if self._loose == "ivr":
+                    self._loose = "ivr_abandoned"
+                    self._loose_wait_ms = _ms(step.fields, "wait_ms")
+                    self.phase = phase
+                return
+            leg = self._implied(step)
+        if not leg.exit:
+            leg.leave("abandoned", step)
+            leg.phase = phase
+            self.phase = phase
+
+    def _ended(self, step: Step) -> None:
+        leg = self._leg
+        talk = _ms(step.fields, "talk_ms")
+        if leg is None or leg.exit not in {"answered", "callback"}:
+            if self.loose_talk_ms is None:
+                self.loose_talk_ms = talk
+            return
+        if leg.ended_at:
+            return
+        leg.ended_at = step.at
+        leg.talk_ms = talk
+        hold = _ms(step.fields, "hold_ms")
+        if hold is not None:
+            leg.hold_ms = hold
+            leg.holds = leg.holds or int(hold > 0)
+        leg.ended_by = _text(step.fields, "ended_by")
+
+    def _acw_ended(self, step: Step) -> None:
+        leg = self._leg
+        if leg is not None and leg.exit == "answered" and leg.acw_ms is None:
+            leg.acw_ms = _ms(step.fields, "acw_ms")
+            leg.acw_at = step.at
 
 
-ATTRIBUTES = (
-    "root_contact_id",
-    "customer_id",
-    "phone_hash",
-    "channel",
-    "direction",
-    "call_type",
-    "skill",
-    "priority",
-    "region",
-    "product",
+_TYPES: tuple[tuple[str, Callable[[Fact, Step], None] | None], ...] = (
+    ("ivr.started", None),
+    ("ivr.ended", Fact._ivr_ended),
+    ("call.queued", Fact._queued),
+    ("call.ringing", None),
+    ("call.answered", Fact._answered),
+    ("call.held", Fact._held),
+    ("call.transferred", Fact._transferred),
+    ("call.flow_out", Fact._flowed_out),
+    ("call.callback", Fact._called_back),
+    ("call.failed", Fact._failed),
+    ("call.abandoned", Fact._abandoned),
+    ("call.ended", Fact._ended),
+    ("call.acw_ended", Fact._acw_ended),
 )
-"""Fields that describe the whole contact: the first event in event time that carries one wins."""
+RANK = {event_type: rank for rank, (event_type, _) in enumerate(_TYPES)}
+"""The event types that make up a contact, in their natural order within one millisecond."""
+_READERS = tuple(reader for _, reader in _TYPES)
 
 
 def effective(steps: Iterable[Step]) -> list[Step]:
@@ -182,17 +363,17 @@ def effective(steps: Iterable[Step]) -> list[Step]:
     Of several corrections of one event the highest version stands (then the greatest id), so the
     order in which they came does not matter.
     """
-    steps = sorted(steps)
-    if not any(step.corrects for step in steps):
-        return steps
+    ordered = sorted(steps)
     best: dict[str, tuple[int, str]] = {}
-    for step in steps:
+    for step in ordered:
         if step.corrects:
             rank = (step.version, step.event_id)
             best[step.corrects] = max(rank, best.get(step.corrects, rank))
+    if not best:
+        return ordered
     return [
         step
-        for step in steps
+        for step in ordered
         if step.event_id not in best
         and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
     ]
@@ -201,147 +382,9 @@ def effective(steps: Iterable[Step]) -> list[Step]:
 def summarise(steps: Iterable[Step]) -> Fact:
     """Read all events of one contact, given in any order, in event time."""
     fact = Fact()
-    standing = effective(steps)
-    fact.events = len(standing)
-    fact.started_at = standing[0].at if standing else 0
-    attributes = fact.attributes
-    legs = fact.legs
-    leg: Leg | None = None  # the one being waited in, or talked in
-    contained = False
-    for step in standing:
-        rank, fields = step.rank, step.fields
-        for name, value in fields.items():
-            if name in _ATTRIBUTE_SET and name not in attributes:
-                attributes[name] = str(value)
-        match rank:
-            case 0:  # ivr.started
-                pass
-            case 1:  # ivr.ended
-                fact.ivr_ms = _ms(fields, "ivr_ms", fact.ivr_ms)
-                contained = bool(fields.get("contained"))
-            case 2:  # call.queued
-                queue = _text(fields, "queue")
-                if leg is not None and not leg.exit:
-                    if leg.queue == queue:
-                        continue
-                    leg.leave("flow_out", step)
-                leg = Leg(queue, step.at)
-                legs.append(leg)
-            case 4:  # call.answered
-                leg = _answer(legs, leg, step)
-            case 5:  # call.held
-                if leg is not None:
-                    leg.holds += 1
-                    hold = _ms(fields, "hold_ms", None)
-                    leg.holding = hold is None
-                    leg.hold_ms += hold or 0
-            case 6:  # call.transferred
-                if leg is not None and not fields.get("consult"):
-                    leg.transfers += 1
-            case 7:  # call.flow_out
-                if leg is not None and not leg.exit:
-                    leg.leave("flow_out", step)
-            case 8:  # call.callback
-                if leg is not None and not leg.exit:
-                    leg.leave("callback", step)
-            case 9:  # call.failed
-                fact.failed_reason = _text(fields, "reason")
-                if leg is not None and not leg.exit:
-                    leg.leave("failed", step)
-                elif not legs:
-                    fact.outcome = "failed"
-                    fact.wait_ms = _ms(fields, "wait_ms", None)
-            case 10:  # call.abandoned
-                leg = _abandon(fact, leg, step)
-            case 11:  # call.ended
-                _end(fact, leg, step)
-            case 12:  # call.acw_ended
-                if leg is not None and leg.exit == "answered" and leg.acw_ms is None:
-                    leg.acw_ms = _ms(fields, "acw_ms", None)
-                    leg.acw_at = step.at
-            case _:  # call.ringing says nothing about the contact's outcome
-                pass
-    fact.identified = "customer_id" in attributes or "phone_hash" in attributes
-    _conclude(fact, contained=contained)
+    for step in effective(steps):
+        fact.read(step)
     return fact
-
-
-def _answer(legs: list[Leg], leg: Leg | None, step: Step) -> Leg | None:
-    fields = step.fields
-    if leg is not None and leg.exit == "callback":
-        leg.callback_at = leg.callback_at or step.at
-        leg.agent_id = leg.agent_id or _text(fields, "agent_id")
-        return leg
-    if leg is not None and leg.exit in {"answered", "abandoned", "failed"}:
-        return leg  # answered twice, or a race that the first exit has won
-    if leg is None or leg.exit == "flow_out":
-        # The queue entry was lost, or happened elsewhere: the answer implies it.
-        leg = Leg(_text(fields, "queue"), step.at - (_ms(fields, "wait_ms", None) or 0))
-        legs.append(leg)
-    leg.leave("answered", step)
-    leg.agent_id = _text(fields, "agent_id")
-    leg.team = _text(fields, "team")
-    return leg
-
-
-def _abandon(fact: Fact, leg: Leg | None, step: Step) -> Leg | None:
-    phase = _text(step.fields, "phase")
-    if leg is None:
-        if phase == "ivr":
-            if fact.outcome == "ivr":
-                fact.outcome = "ivr_abandoned"
-                fact.phase = phase
-                fact.wait_ms = _ms(step.fields, "wait_ms", None)
-            return None
-        leg = Leg(_text(step.fields, "queue"), step.at - (_ms(step.fields, "wait_ms", None) or 0))
-        fact.legs.append(leg)
-    if not leg.exit:
-        leg.leave("abandoned", step)
-        leg.phase = phase
-    return leg
-
-
-def _end(fact: Fact, leg: Leg | None, step: Step) -> None:
-    talk = _ms(step.fields, "talk_ms", None)
-    if leg is not None and leg.exit in {"answered", "callback"}:
-        if leg.ended_at:
-            return
-        leg.ended_at = step.at
-        leg.talk_ms = talk
-        hold = _ms(step.fields, "hold_ms", None)
-        if hold is not None:
-            leg.hold_ms = hold
-            leg.holds = leg.holds or int(hold > 0)
-        leg.ended_by = _text(step.fields, "ended_by")
-    elif fact.talk_ms is None:
-        fact.talk_ms = talk  # a switch may record talk on a call that it calls hung up
-
-
-def _conclude(fact: Fact, *, contained: bool) -> None:
-    """Give the contact the outcome of its first answered leg, else of its last."""
-    if fact.legs:
-        chosen = next((leg for leg in fact.legs if leg.exit == "answered"), fact.legs[-1])
-        fact.overall = chosen
-        fact.phase = chosen.phase
-        fact.wait_ms = chosen.wait_ms
-        talks = [leg.talk_ms for leg in fact.legs if leg.talk_ms is not None]
-        if talks:
-            fact.talk_ms = sum(talks) + (fact.talk_ms or 0)
-        last = fact.legs[-1]
-        if chosen.exit == "answered":
-            fact.outcome = "handled" if chosen.ended_at else "talking"
-            fact.open = not all(leg.ended_at for leg in fact.legs if leg.exit == "answered")
-        elif chosen.exit:
-            fact.outcome = chosen.exit
-            fact.open = False
-        else:
-            fact.outcome = "waiting"
-        fact.open = fact.open or not last.exit
-    else:
-        fact.open = fact.outcome == "ivr" and not contained
-
-
-_ATTRIBUTE_SET = frozenset(ATTRIBUTES)
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -349,6 +392,6 @@ def _text(fields: Fields, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _ms(fields: Fields, name: str, default: int | None) -> int | None:
+def _ms(fields: Fields, name: str) -> int | None:
     value = fields.get(name)
-    return value if isinstance(value, int) else default
+    return value if isinstance(value, int) else None

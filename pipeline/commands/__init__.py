@@ -1,0 +1,1 @@
+"""What a person types flows in, what Goldpan does about it flows out: one command a file."""

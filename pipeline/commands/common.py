@@ -1,0 +1,97 @@
+"""Options that several commands share flow in, the store and site that they name flow out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from infra import clickhouse
+from pipeline.config import load_site
+from pipeline.errors import StoreRefused
+from pipeline.sinks.client import Client
+from pipeline.sinks.migrate import check_current, migrate
+from schemas.site import SiteConfig
+
+EXAMPLE_SITE = Path(__file__).resolve().parents[2] / "infra" / "site" / "site.yaml"
+
+
+def default_data_dir() -> Path:
+    """Where data lies unless told otherwise: `goldpan` under the user's XDG data home."""
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "goldpan"
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-dir` and `--clickhouse`."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=default_data_dir(),
+        metavar="DIR",
+        help="where log and embedded store lie (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--clickhouse",
+        metavar="URL",
+        help="use this server instead of the embedded one: clickhouse://user:pw@host:port/db",
+    )
+
+
+def add_site_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--site`."""
+    parser.add_argument(
+        "--site",
+        type=Path,
+        default=EXAMPLE_SITE,
+        metavar="FILE",
+        help="the site's configuration (default: the example centre, infra/site/site.yaml)",
+    )
+
+
+def site_of(options: argparse.Namespace) -> SiteConfig:
+    """The site that `--site` names, checked."""
+    return load_site(options.site)
+
+
+def embedded_url(directory: Path) -> Callable[[], str]:
+    """Gives the embedded server's address, starting it whenever it does not run."""
+
+    def url() -> str:
+        try:
+            return clickhouse.start(directory).url
+        except clickhouse.EmbeddedServerError as error:
+            raise StoreRefused(str(error)) from error
+
+    return url
+
+
+def connect(options: argparse.Namespace) -> Client:
+    """A connection to the store that the options name, with this version's schema.
+
+    The embedded store is brought up to date by itself; a server only by `goldpan migrate`.
+
+    Raises:
+        SinkError: it cannot be reached, or its schema does not fit.
+    """
+    client = unchecked(options)
+    if options.clickhouse is None:
+        migrate(client)
+    else:
+        check_current(client)
+    return client
+
+
+def unchecked(options: argparse.Namespace) -> Client:
+    """A connection to the store that the options name, whatever its schema."""
+    if options.clickhouse is not None:
+        address: str = options.clickhouse
+        return Client(lambda: address)
+    return Client(embedded_url(options.data_dir / "clickhouse"))
+
+
+def tell(sentence: str) -> None:
+    """Say something beside the result."""
+    print(sentence, file=sys.stderr)

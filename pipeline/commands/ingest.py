@@ -1,0 +1,145 @@
+"""`goldpan ingest FILE`: a file of events in, a correct store and a plain summary out."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.commands.common import (
+    add_site_option,
+    add_store_options,
+    connect,
+    site_of,
+    tell,
+)
+from pipeline.config import canonical_json, content_hash
+from pipeline.errors import InputError
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.ingest import IngestLimits, IngestResult, ingest
+from pipeline.runtimes.patience import Patience
+from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sources.bank_calls import BankCalls
+from pipeline.sources.files import content_digest
+from pipeline.sources.jsonl import JsonLines
+from pipeline.sources.source import Source
+from pipeline.topology import TopologySettings
+from schemas.site import SiteConfig
+
+FORMATS = ("bank-calls", "jsonl")
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("ingest", help="take a file of calls or events in")
+    parser.add_argument("file", type=Path, metavar="FILE", help="plain or gzip")
+    parser.add_argument("--format", choices=FORMATS, required=True)
+    parser.add_argument(
+        "--max-bad-share",
+        type=float,
+        metavar="SHARE",
+        help="stop when more than this share is bad, 0 to 1 (default: the site's)",
+    )
+    add_site_option(parser)
+    add_store_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ingest the file."""
+    site = site_of(options)
+    source = source_of(options, site)
+    domain = domain_of(options, site)
+    limits = IngestLimits(
+        site.ingest.max_dead_letter_share
+        if options.max_bad_share is None
+        else options.max_bad_share,
+        site.ingest.min_records,
+    )
+    client = connect(options)
+    settings = TopologySettings(default_site=site.site)
+    engine = Engine(settings, ClickHouseStore(client), Patience(tell))
+    with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
+        pipeline.start()
+        pipeline.configure(site.site, content_hash(site), canonical_json(site), "goldpan ingest")
+        with _progress(options.file.name, source) as bar:
+            result = ingest(pipeline, source, domain, limits, bar.advance_to)
+    client.close()
+    _summary(options.file, source, result)
+    return 0
+
+
+def source_of(options: argparse.Namespace, site: SiteConfig) -> Source:
+    """The source that reads the file in the format asked for."""
+    if options.format == "bank-calls":
+        return BankCalls(options.file, site.site, site.zone)
+    return JsonLines(options.file)
+
+
+def domain_of(options: argparse.Namespace, site: SiteConfig) -> str:
+    """The file's domain: its content, read in this format as this site's."""
+    what = f"{options.format}\n{site.site}\n{content_digest(options.file)}"
+    return "file:" + hashlib.sha256(what.encode()).hexdigest()[:16]
+
+
+class _Bar:
+    """A progress bar over the bytes of a source, with the events that are in."""
+
+    def __init__(self, progress: Progress, name: str, source: Source) -> None:
+        self._progress = progress
+        self._source = source
+        self._task = progress.add_task(name, total=source.size or None, events="0")
+
+    def advance_to(self, events: int) -> None:
+        """Show how far the source has been read."""
+        self._progress.update(
+            self._task, completed=self._source.position, events=f"{events:,}"
+        )
+
+
+class _progress:
+    """Shows a bar on the terminal's error stream while it is open."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self._name, self._source = name, source
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[events]} events"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+        )
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return _Bar(self._progress, self._name, self._source)
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+def _summary(file: Path, source: Source, result: IngestResult) -> None:
+    if result.known:
+        print(f"{file.name}: the same content is in already ({result.events:,} events)")
+        return
+    print(f"{file.name}: {result.events:,} events are in", end="")
+    print(f", {result.resumed_after:,} of them from an earlier run" if result.resumed_after else "")
+    if result.rejected:
+        print(f"  dead letters: {result.rejected:,}; see 'goldpan dead-letters list'")
+    for what, count in sorted(source.repairs.items()):
+        print(f"  mended: {count:,} x {what}")
+    for what, count in sorted(source.skipped.items()):
+        print(f"  passed over: {count:,} x {what}")

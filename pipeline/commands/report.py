@@ -1,0 +1,66 @@
+"""`goldpan report METRIC...`: metric names in, a table of their values out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
+from pipeline.config import read_text
+from pipeline.report import PERIODS, Report, parse_moment
+from pipeline.report_output import as_csv, as_json, as_text
+from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
+
+WRITERS = {"csv": as_csv, "json": as_json}
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("report", help="show metrics by period and group")
+    parser.add_argument(
+        "metrics", nargs="+", metavar="METRIC", help="id, id:variant, or name=formula"
+    )
+    parser.add_argument("--by", choices=tuple(PERIODS), default="day")
+    parser.add_argument("--group", default="", metavar="DIM,...", help="queue, agent_id, ...")
+    parser.add_argument("--from", dest="start", metavar="TIME", help="local; included")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="local; not included")
+    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en")
+    parser.add_argument(
+        "--definitions", type=Path, metavar="FILE", help="further metrics and measures (YAML)"
+    )
+    add_site_option(parser)
+    add_store_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute and show the metrics."""
+    site = site_of(options)
+    zone = site.time_zone
+    report = Report(
+        tuple(options.metrics),
+        site.site,
+        zone,
+        by=options.by,
+        group=tuple(name.strip() for name in options.group.split(",") if name.strip()),
+        start=parse_moment(options.start, zone) if options.start else None,
+        end=parse_moment(options.end, zone) if options.end else None,
+        catalogue=catalogue_of(options.definitions),
+    )
+    report.queries()  # a wrong name is said before a store is started for it
+    client = connect(options)
+    table = report.run(client)
+    client.close()
+    writer = WRITERS.get(options.format)
+    sys.stdout.write(writer(table) if writer else as_text(table, options.lang))
+    return 0
+
+
+def catalogue_of(definitions: Path | None) -> Catalogue:
+    """The catalogue, with a site's own definitions where there are some."""
+    catalogue = load_catalogue()
+    if definitions is None:
+        return catalogue
+    return extend_catalogue(catalogue, str(definitions), read_text(definitions))

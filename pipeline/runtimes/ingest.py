@@ -1,0 +1,108 @@
+"""A file's events flow in, a finished domain of the log flows out: resumable, and idempotent.
+
+A file is a domain of its own, named after its content: its events are neither late nor make live
+ones late, and the same content is recognised whatever it is called. An ingest that was cut off
+goes on where the log ends; what it may repeat is recognised by event id. When all is in, an `end`
+record on every shard closes the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from pipeline.errors import TooManyBadEvents
+from pipeline.runtimes.embedded import Embedded
+from pipeline.sources.source import Source
+from pipeline.sources.subjects import Progress
+from schemas.records import RecordKind
+
+CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """When a run is stopped: dead letters over `share` of at least `min_records` records."""
+
+    share: float = 0.05
+    min_records: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What a run did, in events.
+
+    `known` is true where the same content had been ingested to its end before.
+    """
+
+    events: int
+    resumed_after: int
+    rejected: int
+    known: bool = False
+
+
+def ingest(
+    pipeline: Embedded,
+    source: Source,
+    domain: str,
+    limits: IngestLimits,
+    progress: Callable[[int], None],
+) -> IngestResult:
+    """Take a file in.
+
+    Args:
+        pipeline: started, and this process's own.
+        source: the file, read from its beginning.
+        domain: `file:` and the digest of the content.
+        limits: when to give up.
+        progress: is given the number of events that are in so far.
+
+    Raises:
+        InputError: the file cannot be read on; what was read is in and stays.
+        TooManyBadEvents: the limits are exceeded; what was read is in and stays.
+        LogFull: the disk is full; what was read is in, run it again to go on.
+    """
+    before = pipeline.subjects.progress(domain)
+    if before is not None and before.ended:
+        return IngestResult(before.items_done, before.items_done, 0, known=True)
+    done = start = before.items_done if before is not None else 0
+    events = source.events()
+    _skip(events, start)
+    latest: int | None = None
+    while chunk := list(islice(events, CHUNK)):
+        newest = pipeline.publish(domain, chunk)
+        done += len(chunk)
+        if newest is not None and (latest is None or newest > latest):
+            latest = newest
+            watermark = str(newest - source.allowed_lateness_ms).encode()
+            pipeline.publish_everywhere(RecordKind.TICK, domain, watermark)
+        pipeline.subjects.set_progress(domain, Progress(done, ended=False, name=source.name))
+        pipeline.save_subjects()
+        pipeline.tick()
+        pipeline.catch_up()
+        progress(done)
+        _check(pipeline, domain, limits, done - start)
+    pipeline.publish_everywhere(RecordKind.END, domain)
+    pipeline.catch_up()
+    pipeline.flush()
+    pipeline.subjects.set_progress(domain, Progress(done, ended=True, name=source.name))
+    pipeline.save_subjects()
+    return IngestResult(done, start, pipeline.engine.stage1.rejected.get(domain, 0))
+
+
+def _skip(events: Iterator[bytes], count: int) -> None:
+    for _ in islice(events, count):
+        pass
+
+
+def _check(pipeline: Embedded, domain: str, limits: IngestLimits, read: int) -> None:
+    rejected = pipeline.engine.stage1.rejected.get(domain, 0)
+    if read >= limits.min_records and rejected > limits.share * read:
+        pipeline.flush()
+        msg = (
+            f"stopped: {rejected:,} of {read:,} events are dead letters, more than the allowed "
+            f"{limits.share:.0%}; look at them with 'goldpan dead-letters list', or allow more "
+            "with --max-bad-share. What was read is in; run the same command to go on"
+        )
+        raise TooManyBadEvents(msg)
