@@ -19,6 +19,7 @@ from pathlib import Path
 
 from infra.clickhouse import logs, state
 from infra.clickhouse.errors import EmbeddedServerError, EngineError
+from infra.clickhouse.limits import Limits
 
 _LOG = logging.getLogger("infra.clickhouse")
 _BACKLOG = 128
@@ -65,7 +66,7 @@ def _run(directory: Path, options: argparse.Namespace) -> None:
     sock = _listen(options.port, before.port if before else 0)
 
     # Only now: they load 200 MB, and the errors above should come at once.
-    from infra.clickhouse.engine import Engine, Limits  # noqa: PLC0415
+    from infra.clickhouse.engine import Engine  # noqa: PLC0415
     from infra.clickhouse.server import Listener  # noqa: PLC0415
     from infra.clickhouse.session import Account  # noqa: PLC0415
 

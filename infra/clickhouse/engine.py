@@ -10,11 +10,11 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.clickhouse.errors import UNKNOWN_SETTING, EmbeddedServerError, EngineError
+from infra.clickhouse.limits import BASE, Limits
 from infra.clickhouse.sqltext import identifier, keyword, literal
 from infra.clickhouse.wire import Setting
 
@@ -27,45 +27,6 @@ _DESCRIBE_FREELY = (
 )
 """A client's limits are meant for its result, not for our question about the columns."""
 _NO_STREAM_TEXT = "Streaming query is not supported"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds on memory, in bytes.
-
-    Attributes:
-        server: all queries, merges and caches together; the engine then refuses allocations.
-    """
-
-    server: int
-
-    def startup(self) -> dict[str, int]:
-        """Settings of the engine as a whole."""
-        cache = max(64 << 20, self.server // 16)
-        return {
-            "max_server_memory_usage": self.server,
-            "mark_cache_size": cache,
-            "index_mark_cache_size": cache // 4,
-            "primary_index_cache_size": cache,
-        }
-
-    def query(self) -> dict[str, str]:
-        """Settings of each query: spill to disk well before the limit refuses."""
-        return {
-            "max_memory_usage": str(self.server * 3 // 4),
-            "max_bytes_before_external_group_by": str(self.server // 4),
-            "max_bytes_before_external_sort": str(self.server // 4),
-        }
-
-
-_BASE = {
-    # chDB differs from a server here: rows acknowledged before they are stored, and a query
-    # without SELECT taken for one.
-    "async_insert": "0",
-    "implicit_select": "0",
-    # Without it a retried insert feeds a materialized view twice.
-    "deduplicate_blocks_in_dependent_materialized_views": "1",
-}
 
 
 class Engine:
@@ -90,7 +51,7 @@ class Engine:
             raise EmbeddedServerError(msg) from error
         startup = "&".join(f"{name}={value}" for name, value in limits.startup().items())
         self._connect = lambda: Connection(f"{path}?{startup}")
-        self._base = _BASE | limits.query()
+        self._base = BASE | limits.query()
         self._admin_lock = threading.Lock()
         self._admin: Any = _call(self._connect)
         self.database = database
