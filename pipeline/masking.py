@@ -16,7 +16,7 @@ _SENSITIVE: Final = re.compile(
     r"(?P<time>\b\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?![\d-]))"
     r"|(?P<email>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8})"
     # Seven digits or more, written in one run or in groups; a Chinese ID ends in X.
-    r"|(?P<number>\d(?:[ .\-()]{0,2}\d){6,}[Xx]?)"
+    r"|(?P<number>\d(?:[ .\-()]{0,3}\d){6,}[Xx]?)"
 )
 _CONTROLS: Final = {code: 0x2400 + code for code in range(32)} | {
     code: 0xFFFD for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F))
@@ -28,7 +28,7 @@ def mask_text(text: str) -> str:
     """Replace numbers of seven or more digits and e-mail addresses by what they were.
 
     >>> mask_text("call +86 138-1234-5678 or mail wang@example.com by 2026-03-01")
-    'call +<11 digits> or mail <e-mail> by 2026-03-01'
+    'call +<13 digits> or mail <e-mail> by 2026-03-01'
     """
     return _SENSITIVE.sub(_mask_match, text)
 

@@ -295,6 +295,17 @@ def test_bad_input_is_named(payload: bytes, reason: Reason, words: str) -> None:
     assert words in letter.detail
 
 
+@pytest.mark.parametrize("size", [300, 1000, 5000])
+def test_the_size_limit_holds_on_both_paths(size: int) -> None:
+    payload = answered(mood="")
+    payload = payload.replace(b'""', b'"' + b"x" * (size - len(payload)) + b'"')
+    assert len(payload) == size
+    assert not isinstance(Decoder(max_payload=size).decode(payload, INGEST_MS), DeadLetter)
+    letter = Decoder(max_payload=size - 1).decode(payload, INGEST_MS)
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason is Reason.TOO_LARGE
+
+
 def test_several_wrong_fields_are_named_together() -> None:
     letter = dead(answered(wait_ms=-1, agent_id="", queue=3))
     assert letter.reason is Reason.INVALID_FIELD
@@ -355,6 +366,7 @@ def test_events_may_be_five_minutes_ahead(skew_ms: int, accepted: bool) -> None:
         ("+86 138 1234 5678", "+<13 digits>"),
         ("(010) 6552-1234", "(<11 digits>"),
         ("ID 11010519491231002X.", "ID <17 digits>."),
+        ("138 - 1234 - 5678", "<11 digits>"),
         ("card 6222-0212-3456-7890-123", "card <19 digits>"),
         ("１３８１２３４５６７８", "<11 digits>"),
         ("电话13812345678请回", "电话<11 digits>请回"),
