@@ -79,6 +79,7 @@ class Leg:
         "hold_ms",
         "holding",
         "holds",
+        "implied",
         "phase",
         "queue",
         "queued_at",
@@ -91,6 +92,8 @@ class Leg:
     def __init__(self, queue: str, queued_at: int) -> None:
         self.queue = queue
         self.queued_at = queued_at
+        self.implied = False
+        """That its entry is inferred from its exit."""
         self.exit: Exit = ""
         self.exit_at = 0
         self.wait_ms: int | None = None
@@ -237,10 +240,16 @@ class Fact:
     def _queued(self, step: Step) -> None:
         queue = _text(step.fields, "queue")
         leg = self._leg
-        if leg is not None and not leg.exit:
-            if leg.queue == queue:
+        if leg is not None:
+            if leg.implied and leg.queue in {"", queue}:
+                # Two clocks: the exit was stamped a moment before the entry that belongs to it.
+                leg.implied = False
+                leg.queue = queue
                 return
-            leg.leave("flow_out", step)
+            if not leg.exit:
+                if leg.queue == queue:
+                    return
+                leg.leave("flow_out", step)
         self._enter(queue, step.at)
 
     def _enter(self, queue: str, queued_at: int) -> Leg:
