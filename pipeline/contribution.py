@@ -8,22 +8,36 @@ a late event or a duplicate can only ever lead to the same sums.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 Measure = str | tuple[str, int]
 """A sum's name, or (a histogram's name, bin)."""
 
 
-class Dims(NamedTuple):
+class Place:
     """Where a cell counts: the named dimension sets of a family, at a site.
 
-    `values` holds one for every dimension of the family, "" where unknown.
+    `values` holds one for every dimension of the family, "" where unknown. Places are compared by
+    identity and so must come from `place`, which makes each once: they are looked up for every
+    contribution, and hashing a dozen strings each time would cost more than adding up.
     """
 
-    family: str
-    site: str
-    sets: tuple[str, ...]
-    values: tuple[str, ...]
+    __slots__ = ("family", "sets", "site", "values")
+
+    def __init__(
+        self, family: str, site: str, sets: tuple[str, ...], values: tuple[str, ...]
+    ) -> None:
+        self.family = family
+        self.site = site
+        self.sets = sets
+        self.values = values
+
+
+@lru_cache(maxsize=200_000)
+def place(family: str, site: str, sets: tuple[str, ...], values: tuple[str, ...]) -> Place:
+    """The place of these names. One that was forgotten is made anew, and found again by its keys."""
+    return Place(family, site, sets, values)
 
 
 class Cell(NamedTuple):
@@ -35,8 +49,21 @@ class Cell(NamedTuple):
 
     part: int
     minute: int
-    dims: Dims
+    place: Place
     measures: tuple[tuple[Measure, int], ...]
+
+    def same(self, other: Cell) -> bool:
+        """Whether it says the same, wherever its place was made."""
+        here, there = self.place, other.place
+        return (
+            self[:2] == other[:2]
+            and self.measures == other.measures
+            and (
+                here is there
+                or (here.family, here.site, here.sets, here.values)
+                == (there.family, there.site, there.sets, there.values)
+            )
+        )
 
 
 class Add(NamedTuple):
@@ -59,7 +86,7 @@ def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> Iterator[
     """What turns the old cells into the new ones; cells that stay the same cost nothing."""
     same = 0
     for before, after in zip(old, new, strict=False):
-        if before is not after and before != after:
+        if not before.same(after):
             break
         same += 1
     for cell in old[same:]:

@@ -17,8 +17,8 @@ from pipeline.alerts.service_level import WINDOW_MS, Alert, Level
 from pipeline.exchange import PROCESS, Checkpoint, CheckpointItem, TransitionRow
 from pipeline.operators.rows import Partial
 from pipeline.site_rules import SiteRules, default_rules
+from pipeline.stage1.fold import Watermark
 from pipeline.timeline import BEGIN_OF_TIME, END_OF_TIME, MINUTE_MS, minute_of
-from pipeline.topology import Watermark
 
 FAMILY = "stage2"
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pipeline.contribution import Add, CallerKey, Cell, Dims, change
+from pipeline.contribution import Add, CallerKey, Cell, change, place
 from pipeline.timeline import minute_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,7 +68,7 @@ class Caller:
         first = self.first_at
         if first is None:
             return []
-        dims = Dims("calls", self.key.site, _SETS, _NO_DIMS)
+        dims = place("calls", self.key.site, _SETS, _NO_DIMS)
         return [Cell(0, minute_of(first), dims, (("callers", 1),))]
 
 

@@ -1,15 +1,16 @@
-"""Every record that was read flows in, the pipeline's own counts flow out: events, duplicates, late
-ones, rejected ones and repairs by event type and source, in the minute of their ingest.
+"""Every record that was read flows in, the pipeline's own counts flow out, by type and source.
+
+Events, duplicates, late ones, rejected ones and repairs count in the minute of their ingest.
 
 This is how a type without an operator is still counted, and how a broken source is noticed.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
-from pipeline.contribution import Add, Cell, Dims, Measure
-from pipeline.timeline import minute_of
+from pipeline.contribution import Add, Cell, Measure, place
 
 FAMILY = "intake"
 _SETS = ("site", "source")
@@ -17,19 +18,24 @@ _SETS = ("site", "source")
 Verdict = Literal["applied", "duplicate", "rejected"]
 
 
+class Origin(NamedTuple):
+    """Where a record came from."""
+
+    site: str
+    source: str
+    event_type: str
+    domain: str
+
+
 def count(
-    site: str,
-    source: str,
-    event_type: str,
-    domain: str,
-    ingest_ms: int,
-    verdict: Verdict,
-    *,
-    late: bool,
-    repairs: int,
-    revision: int,
+    origin: Origin, minute: int, verdict: Verdict, *, late: bool, repairs: int, revision: int
 ) -> Add:
-    """What one event record counts as."""
+    """What one event record counts as, in the minute (epoch ms) of its ingest."""
+    return Add(revision, 1, _cell(origin, minute, verdict, late, repairs))
+
+
+@lru_cache(maxsize=10_000)
+def _cell(origin: Origin, minute: int, verdict: Verdict, late: bool, repairs: int) -> Cell:
     measures: list[tuple[Measure, int]] = [("events", 1)]
     if verdict == "duplicate":
         measures.append(("duplicates", 1))
@@ -39,5 +45,5 @@ def count(
         measures.append(("late", 1))
     if repairs:
         measures.append(("repaired", repairs))
-    dims = Dims(FAMILY, site, _SETS, (source, event_type, domain))
-    return Add(revision, 1, Cell(0, minute_of(ingest_ms), dims, tuple(measures)))
+    site, *dims = origin
+    return Cell(0, minute, place(FAMILY, site, _SETS, tuple(dims)), tuple(measures))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pipeline.contribution import Add, Dims, Measure
+from pipeline.contribution import Add, Measure, Place
 from pipeline.timeline import MINUTE_MS, minute_of
 
 HORIZON_MS = 3 * 3_600_000
@@ -77,12 +77,12 @@ class DimensionSets:
         """Take, per family and set, the indexes of its columns among the family's dimensions."""
         self._families = families
 
-    def keys(self, dims: Dims, minute: int) -> Iterator[RowKey]:
-        """The rows in which a cell with these dimensions counts."""
-        family = self._families[dims.family]
-        for name in dims.sets:
-            values = tuple([dims.values[index] for index in family[name]])
-            yield RowKey(dims.family, dims.site, name, minute, values)
+    def keys(self, place: Place, minute: int) -> Iterator[RowKey]:
+        """The rows in which a cell at this place counts."""
+        family = self._families[place.family]
+        for name in place.sets:
+            values = tuple([place.values[index] for index in family[name]])
+            yield RowKey(place.family, place.site, name, minute, values)
 
 
 class RowBook:
@@ -106,18 +106,17 @@ class RowBook:
         """Rows that the checkpoint holds."""
         self._sets = sets
         self._published = published
-        self._places: dict[tuple[Dims, int], tuple[Row, ...]] = {}
+        self._places: dict[tuple[Place, int], tuple[Row, ...]] = {}
         """The rows of a cell's place, found once; forgotten whenever a row may have gone."""
 
     def missing(self, adds: Iterable[Add]) -> set[RowKey]:
         """The rows that these contributions count in and that memory does not hold."""
         rows, places = self.rows, self._places
-        wanted = {(add.cell.dims, add.cell.minute) for add in adds}
+        wanted = {(add.cell.place, add.cell.minute) for add in adds}
         return {
             key
-            for dims, minute in wanted
-            if (dims, minute) not in places
-            for key in self._sets.keys(dims, minute)
+            for place, minute in wanted - places.keys()
+            for key in self._sets.keys(place, minute)
             if key not in rows
         }
 
@@ -136,12 +135,11 @@ class RowBook:
 
     def add(self, add: Add, domain: str, watermark: int) -> None:
         """Fold one contribution in; every row it counts in must be in memory."""
-        revision, sign, (_, minute, dims, amounts) = add
-        place = (dims, minute)
-        rows = self._places.get(place)
+        revision, sign, (_, minute, place, amounts) = add
+        rows = self._places.get((place, minute))
         if rows is None:
-            rows = tuple([self.rows[key] for key in self._sets.keys(dims, minute)])
-            self._places[place] = rows
+            rows = tuple([self.rows[key] for key in self._sets.keys(place, minute)])
+            self._places[place, minute] = rows
         for row in rows:
             if revision > row.guard:
                 row.revision = revision

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,9 +195,7 @@ class Embedded:
     ) -> None:
         if self.log.uncommitted_bytes + len(payload) > _COMMIT_BYTES:
             self.log.commit()
-        self.log.append(
-            shard, kind, self._now, domain=domain, subject=subject, payload=payload
-        )
+        self.log.append(shard, kind, self._now, domain=domain, subject=subject, payload=payload)
 
     def _link(self, seen: Routing, now_ms: int) -> None:
         if seen.linked is not None:

@@ -16,7 +16,7 @@ from pipeline.dedupe import MAX_IDS, WINDOW_MS
 from pipeline.errors import StoreRefused
 from pipeline.exchange import PROCESS, Checkpoint, CheckpointItem, Flush, Store
 from pipeline.runtimes.patience import Patience
-from pipeline.shard import STATE_VERSION
+from pipeline.stage1.shard import STATE_VERSION
 from pipeline.stage2 import Stage2
 from pipeline.topology import Stage1, TopologySettings
 from schemas.records import LogRecord

@@ -88,7 +88,7 @@ def ingest(
     pipeline.flush()
     pipeline.subjects.set_progress(domain, Progress(done, ended=True, name=source.name))
     pipeline.save_subjects()
-    return IngestResult(done, start, pipeline.engine.stage1.rejected.get(domain, 0))
+    return IngestResult(done, start, pipeline.engine.stage1.ledger.rejected[domain])
 
 
 def _skip(events: Iterator[bytes], count: int) -> None:
@@ -97,7 +97,7 @@ def _skip(events: Iterator[bytes], count: int) -> None:
 
 
 def _check(pipeline: Embedded, domain: str, limits: IngestLimits, read: int) -> None:
-    rejected = pipeline.engine.stage1.rejected.get(domain, 0)
+    rejected = pipeline.engine.stage1.ledger.rejected[domain]
     if read >= limits.min_records and rejected > limits.share * read:
         pipeline.flush()
         msg = (

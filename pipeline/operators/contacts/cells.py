@@ -17,9 +17,10 @@ several, each leg counts for its queue and the contact once for the site.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipeline.contribution import Cell, Dims, Measure
+from pipeline.contribution import Cell, Measure, place
 from pipeline.operators.contacts.summary import Leg
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
@@ -37,8 +38,12 @@ Measures = tuple[tuple[Measure, int], ...]
 _SITE = ("site",)
 _QUEUE_SETS = ("queue", "call_type", "product")
 _AGENT_SETS = ("queue", "call_type", "product", "agent")
-_QUEUE_AND_SITE = (*_QUEUE_SETS, *_SITE)
-_AGENT_AND_SITE = (*_AGENT_SETS, *_SITE)
+_Sets = tuple[str, ...]
+_ALONE: tuple[_Sets, _Sets] = ((*_AGENT_SETS, *_SITE), (*_QUEUE_SETS, *_SITE))
+"""A contact's only leg counts for its queue and its site alike."""
+_WHOLE: tuple[_Sets, _Sets] = (_SITE, _SITE)
+_PART: tuple[_Sets, _Sets] = (_AGENT_SETS, _QUEUE_SETS)
+"""Of several legs each counts for its queue, and the contact once for the site."""
 _NOTHING = ("",) * 9
 _PARTS_PER_LEG = 8
 
@@ -58,18 +63,18 @@ def cells_of(contact: Contact) -> list[Cell]:
     those before it as they are.
     """
     fact = contact.fact
-    dims = Dims(FAMILY, contact.site, _SITE, _NOTHING)
-    cells = [Cell(0, minute_of(fact.started_at), dims, _START)]
+    centre = place(FAMILY, contact.site, _SITE, _NOTHING)
+    cells = [Cell(0, minute_of(fact.started_at), centre, _START)]
     legs = fact.legs
     if len(legs) == 1:
-        _count_leg(contact, legs[0], _PARTS_PER_LEG, _QUEUE_AND_SITE, _AGENT_AND_SITE, cells)
+        _count_leg(contact, legs[0], _PARTS_PER_LEG, _ALONE, cells)
     elif not legs:
         if fact.outcome == "ivr_abandoned":
-            cells.append(Cell(1, minute_of(fact.last_at), dims, _IVR_ABANDONED))
+            cells.append(Cell(1, minute_of(fact.last_at), centre, _IVR_ABANDONED))
     elif (chosen := fact.overall) is not None:
-        _count_leg(contact, _overall(fact, chosen), _PARTS_PER_LEG, _SITE, _SITE, cells)
+        _count_leg(contact, _overall(fact, chosen), _PARTS_PER_LEG, _WHOLE, cells)
         for index, leg in enumerate(legs, start=2):
-            _count_leg(contact, leg, index * _PARTS_PER_LEG, _QUEUE_SETS, _AGENT_SETS, cells)
+            _count_leg(contact, leg, index * _PARTS_PER_LEG, _PART, cells)
     return cells
 
 
@@ -96,22 +101,18 @@ def _overall(fact: Fact, chosen: Leg) -> Leg:
 
 
 def _count_leg(
-    contact: Contact,
-    leg: Leg,
-    part: int,
-    queue_sets: tuple[str, ...],
-    agent_sets: tuple[str, ...],
-    cells: list[Cell],
+    contact: Contact, leg: Leg, part: int, sets: tuple[_Sets, _Sets], cells: list[Cell]
 ) -> None:
-    """Add a leg's cells; `agent_sets` are those of what an agent did, `queue_sets` of all else."""
+    """Add a leg's cells; `sets` are those of what an agent did, and of all else."""
+    agent_sets, queue_sets = sets
     limits = contact.rules.limits(leg.queue)
-    plain = Dims(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))
+    plain = place(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))
     if leg.exit == "failed":
         cells.append(Cell(part, minute_of(leg.exit_at), plain, _ROUTE_LOSS))
         return
     by_agent = plain
     if leg.agent_id:
-        by_agent = Dims(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
+        by_agent = place(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
     if contact.fact.attributes.get("direction") != "outbound":
         entry = _OFFERED if contact.fact.identified else _OFFERED_UNMATCHED
         cells.append(Cell(part, minute_of(leg.queued_at), plain, entry))
@@ -119,8 +120,8 @@ def _count_leg(
         if level_at is not None:
             cells.append(Cell(part + 1, minute_of(level_at), plain, _DECIDED))
         if leg.exit:
-            dims = by_agent if leg.exit == "answered" else plain
-            cells.append(Cell(part + 2, minute_of(leg.exit_at), dims, _exit_measures(leg, limits)))
+            where = by_agent if leg.exit == "answered" else plain
+            cells.append(Cell(part + 2, minute_of(leg.exit_at), where, _exit_measures(leg, limits)))
     if leg.callback_at:
         cells.append(Cell(part + 3, minute_of(leg.callback_at), plain, _CALLED_BACK))
     if leg.completed_at:
@@ -142,37 +143,41 @@ def _exit_measures(leg: Leg, limits: QueueLimits) -> Measures:
     wait = leg.wait_ms or 0
     within = wait <= limits.threshold_ms
     measures: list[tuple[Measure, int]] = []
-    match leg.exit:
-        case "answered":
-            measures.append(("answered", 1))
-            if within:
-                measures.append(("answered_in_threshold", 1))
-            if wait <= ANSWERED_WITHIN_MS:
-                measures.append(("answered_20s", 1))
-            if wait:
-                measures.append(("wait_answered_ms", wait))
-            measures.append((("wait_answered_bins", bin_of(wait)), 1))
-        case "abandoned":
-            measures.append(("abandoned", 1))
-            measures.append(("ring_loss" if leg.phase == "ring" else "queue_loss", 1))
-            if within:
-                measures.append(("abandoned_in_threshold", 1))
-            if wait <= limits.short_abandon_ms:
-                measures.append(("short_abandoned", 1))
-                if wait:
-                    measures.append(("wait_short_ms", wait))
-            if wait:
-                measures.append(("wait_abandoned_ms", wait))
-        case "flow_out":
-            measures.append(("flow_out", 1))
-        case "callback":
-            measures.append(("callbacks_requested", 1))
-            if within:
-                measures.append(("callbacks_in_threshold", 1))
-        case _:
-            pass
+    if leg.exit == "answered":
+        measures.append(("answered", 1))
+        if within:
+            measures.append(("answered_in_threshold", 1))
+        if wait <= ANSWERED_WITHIN_MS:
+            measures.append(("answered_20s", 1))
+        if wait:
+            measures.append(("wait_answered_ms", wait))
+        measures.append((("wait_answered_bins", bin_of(wait)), 1))
+    elif leg.exit == "abandoned":
+        measures.extend(_abandon_measures(leg, wait, within=within, limits=limits))
+    elif leg.exit == "flow_out":
+        measures.append(("flow_out", 1))
+    else:
+        measures.append(("callbacks_requested", 1))
+        if within:
+            measures.append(("callbacks_in_threshold", 1))
     measures.append((("wait_exit_bins", bin_of(wait)), 1))
     return tuple(measures)
+
+
+def _abandon_measures(
+    leg: Leg, wait: int, *, within: bool, limits: QueueLimits
+) -> Iterator[tuple[Measure, int]]:
+    yield "abandoned", 1
+    yield ("ring_loss" if leg.phase == "ring" else "queue_loss"), 1
+    if within:
+        yield "abandoned_in_threshold", 1
+    short = wait <= limits.short_abandon_ms
+    if short:
+        yield "short_abandoned", 1
+    if wait:
+        yield "wait_abandoned_ms", wait
+    if wait and short:
+        yield "wait_short_ms", wait
 
 
 def _completion_measures(leg: Leg) -> Measures:

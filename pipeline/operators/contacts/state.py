@@ -6,6 +6,7 @@ State is plain JSON, so a snapshot taken at any moment restores to exactly the s
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeGuard
 
 import msgspec
@@ -27,12 +28,15 @@ _READ = frozenset(
     }
 )
 """What the summary reads of an event, besides its identity and its time."""
-_FIELDS = {
-    event_type: tuple(name for name in EVENT_TYPES[event_type].model_fields if name in _READ)
-    for event_type in RANK
-}
 
 
+def _fields_of(event_type: str) -> tuple[tuple[str, ...], attrgetter[tuple[Any, ...]]]:
+    names = tuple(name for name in EVENT_TYPES[event_type].model_fields if name in _READ)
+    # At least two names, so that attrgetter gives a tuple.
+    return names, attrgetter(*names)
+
+
+_FIELDS = {event_type: _fields_of(event_type) for event_type in RANK}
 _BEFORE_ALL = Step(-(2**62), 0, "", 0, "", {})
 
 
@@ -55,6 +59,7 @@ class Contact:
         "cells",
         "contact_id",
         "domain",
+        "due",
         "fact",
         "guard",
         "passed",
@@ -82,6 +87,8 @@ class Contact:
         self.domain = ""
         self.revision = 0
         self.guard = 0
+        self.due: int | None = None
+        """When something happens to it without an event, epoch ms; None if never."""
         self.persisted = False
         """That the checkpoint holds a state of it, which must be deleted when it closes."""
         self.fact = Fact()
@@ -107,11 +114,12 @@ class Contact:
             return True
         if known is None and len(steps) >= MAX_STEPS:
             return False
-        fields: dict[str, str | int | bool] = {}
-        for name in _FIELDS[event_type]:
-            value = getattr(event, name)
-            if value is not None:
-                fields[name] = value
+        names, values_of = _FIELDS[event_type]
+        fields: dict[str, str | int | bool] = {
+            name: value
+            for name, value in zip(names, values_of(event), strict=True)
+            if value is not None
+        }
         step = Step(
             event.occurred_ms,
             RANK[event_type],
@@ -126,56 +134,44 @@ class Contact:
         self.revision = revision
         if in_order and not self._corrected:
             self._newest = step
-            self.fact.given_up = False
             self.fact.read(step)
-            self._give_up()
+            self._settle()
         else:
             self._corrected = self._corrected or bool(step.corrects)
             self._read_again()
         return True
 
-    @property
-    def level_due(self) -> int | None:
-        """When a caller still waiting exceeds the service-level threshold; None if none waits."""
-        legs = self.fact.legs
-        if not legs or legs[-1].exit or self.fact.given_up:
-            return None
-        leg = legs[-1]
-        return leg.queued_at + self.rules.limits(leg.queue).threshold_ms
-
-    def deadline(self) -> int | None:
-        """When something happens to this contact without an event, epoch ms; None if never."""
-        if not self.fact.open:
-            return None
-        due = self.level_due
-        timeout = self._timeout()
-        return timeout if due is None or due <= self.passed else min(due, timeout)
-
     def pass_deadline(self, due: int, revision: int) -> None:
         """The deadline `due` has passed: the contact waits too long now, or is given up."""
         self.passed = max(self.passed, due)
         self.revision = revision
-        self._give_up()
-
-    def _timeout(self) -> int:
-        fact = self.fact
-        if fact.outcome == "talking":
-            return fact.last_at + self.rules.talking_timeout_ms
-        return fact.last_at + self.rules.waiting_timeout_ms
+        self._settle()
 
     def _read_again(self) -> None:
         """Read all steps anew, because one came late, was corrected or replaced."""
         self.fact = summarise(self.steps.values())
         self._newest = max(self.steps.values())
-        self._give_up()
+        self._settle()
 
-    def _give_up(self) -> None:
-        fact = self.fact
+    def _settle(self) -> None:
+        """See what is due next, and whether it is overdue already."""
+        fact, rules = self.fact, self.rules
         fact.given_up = False
+        self.due = None
         if not fact.open:
             self.passed = 0  # what has ended no longer depends on when its timers fired
-        elif self.passed:
-            fact.given_up = self._timeout() <= self.passed
+            return
+        leg = fact.legs[-1] if fact.legs else None
+        waiting = leg is None or not leg.exit
+        due = fact.last_at + (rules.waiting_timeout_ms if waiting else rules.talking_timeout_ms)
+        if due <= self.passed:
+            fact.given_up = True
+            return
+        if leg is not None and waiting:
+            level_due = leg.queued_at + rules.limits(leg.queue).threshold_ms
+            if level_due > self.passed:
+                due = min(due, level_due)
+        self.due = due
 
     def snapshot(self) -> str:
         """The whole state as JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipeline.contribution import Measure, revision_of
@@ -11,7 +11,7 @@ from pipeline.dedupe import RecentIds
 from pipeline.exchange import Checkpoint, CheckpointItem, ContactKey, RawRow
 from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import DimensionSets, RowBook, RowKey
-from pipeline.site_rules import SiteRules, default_rules
+from pipeline.site_rules import SiteRules
 from pipeline.timeline import Timeline
 from schemas.records import RecordKind
 
@@ -98,7 +98,7 @@ class ShardState:
             yield CheckpointItem(self.shard, "row", _dumps(key), None)
         book.kept = hot
 
-    def restore(self, checkpoint: Checkpoint, rules: Mapping[str, SiteRules]) -> None:
+    def restore(self, checkpoint: Checkpoint, rules: Callable[[str], SiteRules]) -> None:
         """Take up the states that `snapshot` gave, timers included."""
         meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
@@ -123,7 +123,7 @@ class ShardState:
                 contact_id,
                 self.shard,
                 inner,
-                lambda version: rules.get(version, default_rules()),
+                rules,
                 revision=revision,
                 guard=0,
             )
