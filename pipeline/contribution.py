@@ -36,7 +36,7 @@ class Place:
 
 @lru_cache(maxsize=200_000)
 def place(family: str, site: str, sets: tuple[str, ...], values: tuple[str, ...]) -> Place:
-    """The place of these names. One that was forgotten is made anew, and found again by its keys."""
+    """The place of these names. One that was forgotten is made anew; its rows keep their keys."""
     return Place(family, site, sets, values)
 
 

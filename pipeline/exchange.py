@@ -1,8 +1,8 @@
 """What the core asks of a store and what it hands to one, as plain data.
 
-The core never calls a store. It yields a `Lookup` and is answered with a `Found`; at a flush it hands
-out a `Flush`; at a start it is given a `Checkpoint`. Every store, in memory or ClickHouse, speaks
-these four.
+The core never calls a store. It yields a `Lookup` and is answered with a `Found`; at a flush it
+hands out a `Flush`; at a start it is given a `Checkpoint`. Every store, in memory or ClickHouse,
+speaks these four.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ PROCESS = 65_535
 class Flush:
     """Everything that changed since the last flush, in the order in which it must be written.
 
-    Downstream first: base rows, then callers, then contacts. What is read back after a crash is then
-    never ahead of what it has contributed to.
+    Downstream first: base rows, then callers, then contacts. What is read back after a crash is
+    then never ahead of what it has contributed to.
     """
 
     raw: list[RawRow] = field(default_factory=list)

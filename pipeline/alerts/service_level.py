@@ -3,8 +3,8 @@
     fires      service level of the last 30 min < target - 10 points, at least 20 contacts decided
     resolves   service level >= target - 5 points, or too few contacts to say, for 10 min
 
-Fire and clear thresholds differ, so a level that wavers does not flap. An alert's id is a hash of the
-rule, its version, its group and its first window: a replay gives the same id.
+Fire and clear thresholds differ, so a level that wavers does not flap. An alert's id is a hash of
+the rule, its version, its group and its first window: a replay gives the same id.
 """
 
 from __future__ import annotations

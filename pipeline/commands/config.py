@@ -1,4 +1,4 @@
-"""`goldpan config check`: a site's configuration in, every mistake with its place and remedy out."""
+"""`goldpan config check`: a site's configuration in, every mistake with place and remedy out."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -25,7 +24,6 @@ from pipeline.commands.common import (
     tell,
 )
 from pipeline.config import canonical_json, content_hash
-from pipeline.errors import InputError
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.ingest import IngestLimits, IngestResult, ingest
@@ -104,9 +102,7 @@ class _Bar:
 
     def advance_to(self, events: int) -> None:
         """Show how far the source has been read."""
-        self._progress.update(
-            self._task, completed=self._source.position, events=f"{events:,}"
-        )
+        self._progress.update(self._task, completed=self._source.position, events=f"{events:,}")
 
 
 class _progress:

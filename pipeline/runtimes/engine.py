@@ -1,7 +1,7 @@
 """Log records flow in, a store that is always consistent flows out: the core, hosted.
 
-The engine answers the core's lookups from the store, waits out outages, and writes flushes. It is the
-same for every runtime; only where records come from differs.
+The engine answers the core's lookups from the store, waits out outages, and writes flushes. It is
+the same for every runtime; only where records come from differs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Records and verdicts flow in, what is kept of them flows out: raw events, dead letters, configs."""
+"""Records and verdicts flow in, what is kept flows out: raw events, dead letters, configs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Call events flow in, contacts flow out: what happened to each caller, and what that counts as.
 
-A contact is a function of the *set* of its events: `steps` keeps them, `summary` reads them in event
-time, `cells` says what the result counts as. Whatever order they come in, however often, and
+A contact is a function of the *set* of its events: `state` keeps them, `summary` reads them in
+event time, `cells` says what the result counts as. Whatever order they come in, however often, and
 whatever is corrected later, the same set of events gives the same contact.
 """
 

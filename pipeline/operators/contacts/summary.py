@@ -27,6 +27,14 @@ Outcome = Literal[
     "expired",
 ]
 
+_OUTCOME_OF_EXIT: dict[Exit, Outcome] = {
+    "": "waiting",
+    "abandoned": "abandoned",
+    "flow_out": "flow_out",
+    "callback": "callback",
+    "failed": "failed",
+}
+
 Fields = Mapping[str, str | int | bool]
 
 
@@ -215,7 +223,7 @@ class Fact:
             return "expired"
         if leg is None:
             return self._loose
-        return leg.exit or "waiting"
+        return _OUTCOME_OF_EXIT[leg.exit]
 
     @property
     def wait_ms(self) -> int | None:
