@@ -7,7 +7,7 @@ a late event or a duplicate can only ever lead to the same sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -82,17 +82,16 @@ class CallerKey(NamedTuple):
     caller: str
 
 
-def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> Iterator[Add]:
+def change(old: Sequence[Cell], new: Sequence[Cell], revision: int) -> list[Add]:
     """What turns the old cells into the new ones; cells that stay the same cost nothing."""
     same = 0
     for before, after in zip(old, new, strict=False):
-        if not before.same(after):
+        if before is not after and not before.same(after):
             break
         same += 1
-    for cell in old[same:]:
-        yield Add(revision, -1, cell)
-    for cell in new[same:]:
-        yield Add(revision, 1, cell)
+    adds = [Add(revision, -1, cell) for cell in old[same:]]
+    adds.extend([Add(revision, 1, cell) for cell in new[same:]])
+    return adds
 
 
 GENERATION_BITS = 48

@@ -116,7 +116,7 @@ class Stage1:
         callers = unknown_callers(steps, self._callers)
         found = (yield Lookup(callers=callers)) if callers else Found()
         steps = resolve_callers(steps, self._callers, found)
-        rows = unknown_rows(steps, self.shards)
+        rows = unknown_rows(steps)
         if rows:
             load_rows(rows, (yield Lookup(rows=rows)), self.shards)
         self.partials.extend(fold(steps))

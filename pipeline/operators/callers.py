@@ -8,7 +8,6 @@ first one lets the second take its place.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -48,17 +47,17 @@ class Caller:
         """When the caller first made contact that day, epoch ms."""
         return min(self.starts.values(), default=None)
 
-    def apply(self, change_: CallerChange) -> Iterator[Add]:
+    def apply(self, change_: CallerChange) -> list[Add]:
         """Take a contact's change in; what was read back with it already is left alone."""
         if change_.revision <= self.guard:
-            return
+            return []
         before = self._cells()
         if change_.starts_at is None:
             self.starts.pop(change_.contact_id, None)
         else:
             self.starts[change_.contact_id] = change_.starts_at
         self.revision = change_.revision
-        yield from change(before, self._cells(), change_.revision)
+        return change(before, self._cells(), change_.revision)
 
     def snapshot(self) -> str:
         """The state as JSON."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from pipeline.contribution import Add, Measure, Place
+from pipeline.contribution import Add, Cell, Measure, Place
 from pipeline.timeline import MINUTE_MS, minute_of
 
 HORIZON_MS = 3 * 3_600_000
@@ -41,7 +41,7 @@ class RowKey(NamedTuple):
 class Row:
     """A cumulative row; `guard` is the revision it was read back with, 0 if it began here."""
 
-    __slots__ = ("dirty", "guard", "key", "measures", "published", "revision")
+    __slots__ = ("awaited_in", "dirty", "guard", "key", "measures", "published", "revision")
 
     def __init__(
         self, key: RowKey, measures: dict[Measure, int], *, revision: int, guard: int
@@ -52,6 +52,8 @@ class Row:
         self.guard = guard
         self.published = False
         """That stage 2 wants it."""
+        self.awaited_in = ""
+        """The domain that last asked to have it published and still waits."""
         self.dirty = False
 
 
@@ -109,14 +111,28 @@ class RowBook:
         self._places: dict[tuple[Place, int], tuple[Row, ...]] = {}
         """The rows of a cell's place, found once; forgotten whenever a row may have gone."""
 
-    def missing(self, adds: Iterable[Add]) -> set[RowKey]:
-        """The rows that these contributions count in and that memory does not hold."""
+    def find(self, cell: Cell) -> tuple[Row, ...]:
+        """The rows that a cell counts in.
+
+        Raises:
+            KeyError: memory does not hold one of them; see `missing`.
+        """
+        at = (cell.place, cell.minute)
+        found = self._places.get(at)
+        if found is None:
+            rows = self.rows
+            found = self._places[at] = tuple([rows[key] for key in self._sets.keys(*at)])
+        return found
+
+    def missing(self, cells: Iterable[Cell]) -> set[RowKey]:
+        """The rows that these cells count in and that memory does not hold."""
         rows, places = self.rows, self._places
-        wanted = {(add.cell.place, add.cell.minute) for add in adds}
+        wanted = {(cell.place, cell.minute) for cell in cells}
         return {
             key
-            for place, minute in wanted - places.keys()
-            for key in self._sets.keys(place, minute)
+            for at in wanted
+            if at not in places
+            for key in self._sets.keys(*at)
             if key not in rows
         }
 
@@ -133,13 +149,9 @@ class RowBook:
         row.published = (row.key.family, row.key.dims) in self._published
         self.rows[row.key] = row
 
-    def add(self, add: Add, domain: str, watermark: int) -> None:
-        """Fold one contribution in; every row it counts in must be in memory."""
-        revision, sign, (_, minute, place, amounts) = add
-        rows = self._places.get((place, minute))
-        if rows is None:
-            rows = tuple([self.rows[key] for key in self._sets.keys(place, minute)])
-            self._places[place, minute] = rows
+    def add(self, add: Add, rows: Iterable[Row], domain: str, watermark: int) -> None:
+        """Fold one contribution into the rows that `find` gave for its cell."""
+        revision, sign, (_, _, _, amounts) = add
         for row in rows:
             if revision > row.guard:
                 row.revision = revision
@@ -153,14 +165,16 @@ class RowBook:
             if not row.dirty:
                 row.dirty = True
                 self.dirty.append(row)
-            if row.published:
-                self._await(row.key, domain, watermark)
+            if row.published and row.awaited_in != domain:
+                self._await(row, domain, watermark)
 
-    def _await(self, key: RowKey, domain: str, watermark: int) -> None:
+    def _await(self, row: Row, domain: str, watermark: int) -> None:
+        """Have the row published when the domain's watermark passes its next end."""
+        row.awaited_in = domain
         stamps = self.pending.setdefault(domain, {})
-        if key not in stamps:
-            stamps[key] = max(key.minute, minute_of(watermark)) + MINUTE_MS
-            self.hot.setdefault(domain, set()).add(key)
+        if row.key not in stamps:
+            stamps[row.key] = max(row.key.minute, minute_of(watermark)) + MINUTE_MS
+            self.hot.setdefault(domain, set()).add(row.key)
 
     def publish(self, domain: str, watermark: int, rules: Mapping[str, str]) -> list[Partial]:
         """The rows whose stamp the domain's watermark has now passed, in the order of their keys.
@@ -174,6 +188,7 @@ class RowBook:
         partials = []
         for stamp, key in due:
             row = self.rows[key]
+            row.awaited_in = ""
             version = rules.get(key.site, "")
             partials.append(
                 Partial(self.shard, domain, stamp, key, row.revision, dict(row.measures), version)

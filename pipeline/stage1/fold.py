@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.contribution import Add, CallerKey
+from pipeline.contribution import Add, CallerKey, Cell
 from pipeline.exchange import Found
 from pipeline.operators.callers import Caller, CallerChange
 from pipeline.operators.rows import Partial, RowKey
@@ -23,42 +23,41 @@ class Watermark(NamedTuple):
 
 def unknown_callers(steps: Iterable[Step], known: Mapping[CallerKey, Caller]) -> list[CallerKey]:
     """The callers that the steps change and that memory does not hold."""
-    wanted = {what.key: None for *_, what in steps if isinstance(what, CallerChange)}
+    wanted = {step[3].key: None for step in steps if type(step[3]) is CallerChange}
     return [key for key in wanted if key not in known]
 
 
 def resolve_callers(
-    steps: Sequence[Step], callers: dict[CallerKey, Caller], found: Found
+    steps: Iterable[Step], callers: dict[CallerKey, Caller], found: Found
 ) -> list[Step]:
     """Put in each caller change's place what it counts as."""
     resolved: list[Step] = []
     for step in steps:
-        state, domain, watermark, what = step
-        if not isinstance(what, CallerChange):
+        change = step[3]
+        if type(change) is not CallerChange:
             resolved.append(step)
             continue
-        caller = callers.get(what.key)
+        state, domain, watermark, _ = step
+        caller = callers.get(change.key)
         if caller is None:
-            stored = found.callers.get(what.key)
+            stored = found.callers.get(change.key)
             caller = (
-                Caller(what.key, state.shard)
+                Caller(change.key, state.shard)
                 if stored is None
-                else Caller(what.key, state.shard, revision=stored.revision, state=stored.state)
+                else Caller(change.key, state.shard, revision=stored.revision, state=stored.state)
             )
-            callers[what.key] = caller
-        resolved.extend((state, domain, watermark, add) for add in caller.apply(what))
+            callers[change.key] = caller
+        resolved.extend((state, domain, watermark, add) for add in caller.apply(change))
     return resolved
 
 
-def unknown_rows(
-    steps: Iterable[Step], shards: Mapping[int, ShardState]
-) -> dict[int, list[RowKey]]:
+def unknown_rows(steps: Iterable[Step]) -> dict[int, list[RowKey]]:
     """By shard, the rows that the steps add to and that memory does not hold."""
-    adds: dict[int, list[Add]] = {}
+    cells: dict[ShardState, list[Cell]] = {}
     for state, _, _, what in steps:
         if type(what) is Add:
-            adds.setdefault(state.shard, []).append(what)
-    missing = {shard: shards[shard].rows.missing(some) for shard, some in adds.items()}
+            cells.setdefault(state, []).append(what.cell)
+    missing = {state.shard: state.rows.missing(some) for state, some in cells.items()}
     return {shard: sorted(keys) for shard, keys in missing.items() if keys}
 
 
@@ -76,9 +75,10 @@ def fold(steps: Iterable[Step]) -> list[Partial | Watermark]:
     """Add what counts and publish what watermarks have passed; every row is in memory."""
     published: list[Partial | Watermark] = []
     for state, domain, watermark, what in steps:
+        book = state.rows
         if type(what) is Add:
-            state.rows.add(what, domain, watermark)
-        elif isinstance(what, Mapping):
-            published.extend(state.rows.publish(domain, watermark, what))
+            book.add(what, book.find(what.cell), domain, watermark)
+        elif isinstance(what, dict):
+            published.extend(book.publish(domain, watermark, what))
             published.append(Watermark(state.shard, domain, watermark))
     return published

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pipeline.contribution import Add
 from pipeline.operators.callers import CallerChange
 from pipeline.stage1.shard import ShardState
 
-Passed = Mapping[str, str]
+Passed = dict[str, str]
 """A watermark has passed the end of a minute, with these rules in force by site: publish."""
 
 Step = tuple[ShardState, str, int, Add | CallerChange | Passed]

@@ -64,7 +64,8 @@ def cells_of(contact: Contact) -> list[Cell]:
     """
     fact = contact.fact
     centre = place(FAMILY, contact.site, _SITE, _NOTHING)
-    cells = [Cell(0, minute_of(fact.started_at), centre, _START)]
+    start = Cell(0, minute_of(fact.started_at), centre, _START)
+    cells = [contact.cells[0] if contact.cells and contact.cells[0] == start else start]
     legs = fact.legs
     if len(legs) == 1:
         _count_leg(contact, legs[0], _PARTS_PER_LEG, _ALONE, cells)
@@ -105,28 +106,43 @@ def _count_leg(
 ) -> None:
     """Add a leg's cells; `sets` are those of what an agent did, and of all else."""
     agent_sets, queue_sets = sets
+    cells.extend(_queue_cells(contact, leg, part, sets))
+    if leg.callback_at:
+        plain = place(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))
+        cells.append(Cell(part + 3, minute_of(leg.callback_at), plain, _CALLED_BACK))
+    if leg.completed_at:
+        by_agent = place(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
+        completed = _completion_measures(leg)
+        cells.append(Cell(part + 4, minute_of(leg.completed_at), by_agent, completed))
+
+
+def _queue_cells(contact: Contact, leg: Leg, part: int, sets: tuple[_Sets, _Sets]) -> list[Cell]:
+    """What a leg's stay in its queue counts as.
+
+    After the exit nothing changes it but an attribute that becomes known later, so it is kept.
+    """
+    known = len(contact.fact.attributes)
+    if leg.queue_cells and leg.queue_cells_known == known:
+        return leg.queue_cells
+    agent_sets, queue_sets = sets
     limits = contact.rules.limits(leg.queue)
     plain = place(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))
     if leg.exit == "failed":
-        cells.append(Cell(part, minute_of(leg.exit_at), plain, _ROUTE_LOSS))
-        return
-    by_agent = plain
-    if leg.agent_id:
-        by_agent = place(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
-    if contact.fact.attributes.get("direction") != "outbound":
-        entry = _OFFERED if contact.fact.identified else _OFFERED_UNMATCHED
-        cells.append(Cell(part, minute_of(leg.queued_at), plain, entry))
-        level_at = _level_at(contact, leg, limits)
-        if level_at is not None:
-            cells.append(Cell(part + 1, minute_of(level_at), plain, _DECIDED))
-        if leg.exit:
-            where = by_agent if leg.exit == "answered" else plain
-            cells.append(Cell(part + 2, minute_of(leg.exit_at), where, _exit_measures(leg, limits)))
-    if leg.callback_at:
-        cells.append(Cell(part + 3, minute_of(leg.callback_at), plain, _CALLED_BACK))
-    if leg.completed_at:
-        completed = _completion_measures(leg)
-        cells.append(Cell(part + 4, minute_of(leg.completed_at), by_agent, completed))
+        return [Cell(part, minute_of(leg.exit_at), plain, _ROUTE_LOSS)]
+    if contact.fact.attributes.get("direction") == "outbound":
+        return []
+    entry = _OFFERED if contact.fact.identified else _OFFERED_UNMATCHED
+    cells = [Cell(part, minute_of(leg.queued_at), plain, entry)]
+    level_at = _level_at(contact, leg, limits)
+    if level_at is not None:
+        cells.append(Cell(part + 1, minute_of(level_at), plain, _DECIDED))
+    if leg.exit:
+        where = plain
+        if leg.exit == "answered":
+            where = place(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
+        cells.append(Cell(part + 2, minute_of(leg.exit_at), where, _exit_measures(leg, limits)))
+        leg.queue_cells, leg.queue_cells_known = cells, known
+    return cells
 
 
 def _level_at(contact: Contact, leg: Leg, limits: QueueLimits) -> int | None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from pipeline.contribution import Cell
+
 Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
 Outcome = Literal[
     "ivr",
@@ -90,6 +92,8 @@ class Leg:
         "implied",
         "phase",
         "queue",
+        "queue_cells",
+        "queue_cells_known",
         "queued_at",
         "talk_ms",
         "team",
@@ -118,6 +122,9 @@ class Leg:
         self.acw_at = 0
         self.acw_ms: int | None = None
         self.callback_at = 0
+        self.queue_cells: list[Cell] = []
+        """What its stay in the queue counts as, once it has left; see `cells`."""
+        self.queue_cells_known = 0
 
     @property
     def completed_at(self) -> int:
