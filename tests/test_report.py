@@ -31,16 +31,14 @@ BANK_TABLE = Path(__file__).parent.parent / "docs" / "examples" / "bank-daily-ta
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    directory = tmp_path_factory.mktemp("report")
-    server = clickhouse.start(directory)
-    client = Client(server.host, server.port, password=server.password, database=server.database)
-    for migration in migrations():
-        for statement in migration.statements:
-            client.execute(statement)
-    yield client
-    client.disconnect()
-    clickhouse.stop(directory)
+def store(server: clickhouse.Server) -> Iterator[Client]:
+    with Client(server.host, server.port, password=server.password) as client:
+        client.execute("CREATE DATABASE report ENGINE = Atomic")
+        client.execute("USE report")
+        for migration in migrations():
+            for statement in migration.statements:
+                client.execute(statement)
+        yield client
 
 
 @pytest.fixture

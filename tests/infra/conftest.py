@@ -13,15 +13,6 @@ from infra import clickhouse
 from tests.infra.support import Connect
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
-    """One server for all tests that do not kill theirs."""
-    directory = tmp_path_factory.mktemp("clickhouse") / "数据 dir"
-    yield clickhouse.start(directory)
-    assert clickhouse.stop(directory)
-    assert "Traceback" not in (directory / "server.log").read_text()
-
-
 @pytest.fixture
 def connect(server: clickhouse.Server) -> Iterator[Connect]:
     """Make clients of the shared server; they are closed after the test."""

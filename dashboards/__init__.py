@@ -1,0 +1,1 @@
+"""Grafana boards as code: they read `schemas` only. None yet."""

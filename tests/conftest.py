@@ -1,0 +1,123 @@
+"""What all tests share: which of them can run here, and a real ClickHouse server.
+
+A test that fails keeps its database; the report says how to look into it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_driver import Client
+
+from infra import clickhouse
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+SUITES = ("faults", "real_data", "torture")
+_FAILED = pytest.StashKey[bool]()
+_NUMBERS = itertools.count(1)
+
+
+class Suites:
+    """Counts what ran of each suite; with ``--no-skips``, what did not run fails the run."""
+
+    def __init__(self, *, no_skips: bool) -> None:
+        self._no_skips = no_skips
+        self._chosen: Counter[str] = Counter()
+        self._ran: Counter[str] = Counter()
+        self._skipped: list[str] = []
+        self._without_data = 0
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Leave out what needs the real files, where they are not."""
+        if REAL_DATA.is_dir():
+            return
+        absent = [item for item in items if item.get_closest_marker("real_data")]
+        self._without_data = len(absent)
+        items[:] = [item for item in items if item not in absent]
+        config.hook.pytest_deselected(items=absent)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which suites were chosen."""
+        self._chosen.update(name for item in session.items for name in _suites(item))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note what ran, what failed and what did not run."""
+        report = yield
+        if report.failed:
+            item.stash[_FAILED] = True
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._skipped.append(item.nodeid)
+        elif report.when == "call":
+            self._ran.update(_suites(item))
+        return report
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Fail a run that looks green because something did not run."""
+        if self._no_skips and self._skipped and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say it."""
+        if self._without_data:
+            terminalreporter.write_line(
+                f"left out: {self._without_data} tests marked real_data, whose files are not in "
+                "shared/data beside this checkout"
+            )
+        for name in sorted(self._chosen):
+            terminalreporter.write_line(f"{name}: {self._ran[name]} of {self._chosen[name]} ran")
+        if self._no_skips and self._skipped:
+            terminalreporter.write_line(
+                f"--no-skips: {len(self._skipped)} tests were skipped, so this run has failed",
+                red=True,
+            )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `.ci/run` asks for."""
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.pluginmanager.register(Suites(no_skips=config.getoption("--no-skips")))
+
+
+def _suites(item: pytest.Item) -> Iterator[str]:
+    return (name for name in SUITES if item.get_closest_marker(name))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
+    """One server for all tests that do not kill theirs."""
+    directory = tmp_path_factory.mktemp("store") / "数据 dir" / "clickhouse"
+    yield clickhouse.start(directory)
+    assert clickhouse.stop(directory)
+    assert "Traceback" not in (directory / "server.log").read_text()
+
+
+@pytest.fixture
+def database(server: clickhouse.Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty database of this test alone, as `--clickhouse` takes it."""
+    letters = "".join(c if c.isalnum() else "_" for c in request.node.name)[:60]
+    name = f"t{next(_NUMBERS)}_{letters}"
+    with Client(server.host, server.port, password=server.password) as client:
+        client.execute(f"CREATE DATABASE `{name}` ENGINE = Atomic")
+        yield f"{server.url.rpartition('/')[0]}/{name}"
+        if not request.node.stash.get(_FAILED, False):
+            client.execute(f"DROP DATABASE `{name}` SYNC")
+            return
+    data_dir = server.path.parent
+    request.node.add_report_section(
+        "teardown",
+        "database",
+        f"kept as {name}; start its store with: goldpan db start --data-dir '{data_dir}'",
+    )
