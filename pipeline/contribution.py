@@ -98,5 +98,8 @@ GENERATION_BITS = 48
 
 
 def revision_of(generation: int, offset: int) -> int:
-    """The place of a record in a shard's whole history, over every log that it has lived in."""
-    return generation << GENERATION_BITS | offset
+    """The place of a record in a shard's whole history, over every log that it has lived in.
+
+    Offset -1 is the place before a log's first record and after all of the log before it.
+    """
+    return (generation << GENERATION_BITS) + offset

@@ -5,7 +5,7 @@ number of unmodified ``clickhouse-driver`` clients use it as they would a real s
 It is not a multi-user server: a client can read local files through ``file()``.
 """
 
-from infra.clickhouse.errors import EmbeddedServerError
+from infra.clickhouse.errors import EmbeddedServerError, NotReadyError
 from infra.clickhouse.supervisor import Server, start, status, stop
 
-__all__ = ["EmbeddedServerError", "Server", "start", "status", "stop"]
+__all__ = ["EmbeddedServerError", "NotReadyError", "Server", "start", "status", "stop"]

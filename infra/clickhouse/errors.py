@@ -1,6 +1,7 @@
 """The failures of the embedded server, in words its user can act on.
 
 EmbeddedServerError      start, stop or configuration: for people
+└── NotReadyError        it may answer when it is asked again
 EngineError              the engine refused a query: becomes an Exception packet
 ProtocolError            a client sent what we cannot read: the connection ends
 ClientGoneError          the client closed its connection
@@ -18,6 +19,10 @@ UNKNOWN_EXCEPTION = 1002
 
 class EmbeddedServerError(RuntimeError):
     """The embedded server could not be started, reached or stopped; the text says what to do."""
+
+
+class NotReadyError(EmbeddedServerError):
+    """The server hangs, is slow to start or was ended while it started: trying again may help."""
 
 
 class EngineError(Exception):

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.clickhouse.errors import EmbeddedServerError
+from infra.clickhouse.errors import EmbeddedServerError, NotReadyError
 
 HOST = "127.0.0.1"
 USER = "default"
@@ -199,14 +199,14 @@ def starting(directory: Path, deadline: float) -> Iterator[None]:
     """Hold the right to start or stop the server of a directory.
 
     Raises:
-        EmbeddedServerError: somebody else held it until the deadline.
+        NotReadyError: somebody else held it until the deadline.
     """
     file = os.open(paths(directory).start_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while not _try_lock(file):
             if time.monotonic() > deadline:
                 msg = f"another process has been starting the server of {directory} for too long"
-                raise EmbeddedServerError(msg)
+                raise NotReadyError(msg)
             time.sleep(0.02)
         yield
     finally:

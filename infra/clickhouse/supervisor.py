@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from infra.clickhouse import state as states
-from infra.clickhouse.errors import EmbeddedServerError
+from infra.clickhouse.errors import EmbeddedServerError, NotReadyError
 from infra.clickhouse.state import State
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +75,7 @@ def start(
         timeout_s: how long to wait until it answers.
 
     Raises:
+        NotReadyError: it does not answer; trying again may help.
         EmbeddedServerError: the text says what is wrong and what to do.
     """
     if port != 0 and port not in _PORTS:
@@ -88,7 +89,7 @@ def start(
             _spawn(directory, port, database, max_memory, deadline)
             running = _answering(directory)
         if running is None:
-            raise EmbeddedServerError(_with_log(directory, "the server started but did not answer"))
+            raise NotReadyError(_with_log(directory, "the server started but did not answer"))
     if running.database != database:
         msg = (
             f"the server of {directory} (process {running.pid}) runs with database "
@@ -159,7 +160,7 @@ def _await_running(directory: Path, deadline: float) -> Server | None:
                 f"the directory {directory} is in use by process {holder.pid}, which does not "
                 f"answer: end it (kill {holder.pid}) or choose another directory"
             )
-            raise EmbeddedServerError(msg)
+            raise NotReadyError(msg)
         time.sleep(0.05)
 
 
@@ -227,7 +228,7 @@ def _judge(directory: Path, process: states.Process, said: str | None) -> None:
     if said is None:
         if process.is_alive():
             os.kill(process.pid, signal.SIGKILL)
-        raise EmbeddedServerError(_with_log(directory, "the server did not start in time"))
+        raise NotReadyError(_with_log(directory, "the server did not start in time"))
     try:
         answer = json.loads(said)
     except ValueError:
@@ -235,7 +236,7 @@ def _judge(directory: Path, process: states.Process, said: str | None) -> None:
     if "error" in answer:
         raise EmbeddedServerError(str(answer["error"]))
     if "port" not in answer:
-        raise EmbeddedServerError(_with_log(directory, "the server ended while it started"))
+        raise NotReadyError(_with_log(directory, "the server ended while it started"))
 
 
 def _read_line(reading: int, deadline: float) -> str | None:

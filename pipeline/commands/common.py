@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from infra import clickhouse
 from pipeline.config import load_site
-from pipeline.errors import StoreRefused
+from pipeline.errors import StoreRefused, StoreUnavailable
+from pipeline.runtimes.patience import Patience
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import check_current, migrate
 from schemas.site import SiteConfig
@@ -62,25 +64,31 @@ def embedded_url(directory: Path) -> Callable[[], str]:
     def url() -> str:
         try:
             return clickhouse.start(directory).url
+        except clickhouse.NotReadyError as error:
+            raise StoreUnavailable(str(error)) from error
         except clickhouse.EmbeddedServerError as error:
             raise StoreRefused(str(error)) from error
 
     return url
 
 
-def connect(options: argparse.Namespace) -> Client:
+def connect(options: argparse.Namespace, patience: Patience | None = None) -> Client:
     """A connection to the store that the options name, with this version's schema.
 
-    The embedded store is brought up to date by itself; a server only by `goldpan migrate`.
+    The embedded store is brought up to date by itself; a server only by `goldpan migrate`. A store
+    that cannot be reached at all is refused at once; one that breaks off later is waited for, where
+    there is `patience`.
 
     Raises:
         SinkError: it cannot be reached, or its schema does not fit.
     """
     client = unchecked(options)
-    if options.clickhouse is None:
-        migrate(client)
+    client.execute("SELECT 1")
+    fit = partial(migrate if options.clickhouse is None else check_current, client)
+    if patience is None:
+        fit()
     else:
-        check_current(client)
+        patience.insist(fit)
     return client
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +23,6 @@ from pipeline.commands.common import (
     add_store_options,
     connect,
     site_of,
-    tell,
 )
 from pipeline.config import canonical_json, content_hash
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
@@ -66,15 +67,17 @@ def run(options: argparse.Namespace) -> int:
         else options.max_bad_share,
         site.ingest.min_records,
     )
-    client = connect(options)
-    settings = TopologySettings(default_site=site.site)
-    engine = Engine(settings, ClickHouseStore(client), Patience(tell))
-    with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
-        pipeline.start()
-        pipeline.configure(site.site, content_hash(site), canonical_json(site), "goldpan ingest")
-        with _progress(options.file.name, source) as bar:
+    with _progress(options.file.name, source) as bar:
+        patience = Patience(bar.tell)
+        client = connect(options, patience)
+        settings = TopologySettings(default_site=site.site)
+        engine = Engine(settings, ClickHouseStore(client), patience)
+        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
+            pipeline.start()
+            version, content = content_hash(site), canonical_json(site)
+            pipeline.configure(site.site, version, content, "goldpan ingest")
             result = ingest(pipeline, source, domain, limits, bar.advance_to)
-    client.close()
+        client.close()
     _summary(options.file, source, result)
     return 0
 
@@ -104,27 +107,26 @@ class _Bar:
         """Show how far the source has been read."""
         self._progress.update(self._task, completed=self._source.position, events=f"{events:,}")
 
+    def tell(self, sentence: str) -> None:
+        """Say something above the bar."""
+        self._progress.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
-class _progress:
-    """Shows a bar on the terminal's error stream while it is open."""
 
-    def __init__(self, name: str, source: Source) -> None:
-        self._name, self._source = name, source
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[events]} events"),
-            TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
-        )
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return _Bar(self._progress, self._name, self._source)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+@contextmanager
+def _progress(name: str, source: Source) -> Iterator[_Bar]:
+    """Show a bar on the error stream, if that is a terminal; what remains is the summary."""
+    console = Console(file=sys.stderr)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[events]} events"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        yield _Bar(progress, name, source)
 
 
 def _summary(file: Path, source: Source, result: IngestResult) -> None:

@@ -25,7 +25,7 @@ from pipeline.log.embedded import EmbeddedLog, LogPosition
 from pipeline.log.partition import shard_of
 from pipeline.runtimes.engine import Engine, LogIdentity
 from pipeline.sources.edge import Routing, route
-from pipeline.sources.subjects import SubjectMap
+from pipeline.sources.subjects import Progress, SubjectMap
 from pipeline.timeline import BEGIN_OF_TIME
 from schemas.records import LIVE, RecordKind
 
@@ -84,7 +84,7 @@ class Embedded:
         self._position = self.log.begin
 
     def start(self) -> None:
-        """Load the checkpoint and bring the subject map up to the end of the log.
+        """Load the checkpoint, bring the subject map up to the end of the log, and apply the rest.
 
         Raises:
             SinkError: see `Engine.start`.
@@ -95,26 +95,58 @@ class Embedded:
         if self.engine.position is not None:
             self._position = LogPosition(*self.engine.position)
         self._recover_subjects()
+        if self.engine.position is None:
+            # A generation begins with its checkpoint. If one were killed before it had any, what
+            # it had written of the raw events would count as seen by the generation after it.
+            self.flush()
         self._last_flush = self._last_tick = self.now()
+        self.catch_up()
 
     def _recover_subjects(self) -> None:
-        """Observe the records that were logged after the subject map was last saved."""
-        position = self.log.begin
-        saved = json.loads(self.subjects.applied_position or "{}")
-        if saved.get("identity") == self.log.identity:
-            position = max(position, LogPosition(*saved["position"]))
+        """Observe what was logged after the subject map was last saved."""
+        position, ingests, countable = self._believed()
         while True:
             records, position = self.log.read(position)
             if not records:
                 break
             for record in records:
+                if countable and record.domain != LIVE:
+                    before = ingests.get(record.domain) or Progress(0, ended=False, name="")
+                    done = before.items_done + (record.kind == RecordKind.EVENT)
+                    ended = before.ended or record.kind == RecordKind.END
+                    ingests[record.domain] = Progress(done, ended, before.name)
                 if record.kind == RecordKind.EVENT:
                     seen = route(record.payload)
                     self.subjects.observe(
                         seen.site, seen.identities, record.subject, now_ms=record.ingest_ms
                     )
                     self._link(seen, record.ingest_ms)
+        for domain, progress in ingests.items():
+            self.subjects.set_progress(domain, progress)
         self.save_subjects()
+
+    def _believed(self) -> tuple[LogPosition, dict[str, Progress], bool]:
+        """What the subject map says of files, as far as log and store bear it out.
+
+        Returns:
+            From where the log must be observed, how far each file is at that place, and whether
+            the files' records that follow may be counted.
+        """
+        log, subjects = self.log, self.subjects
+        saved = json.loads(subjects.applied_position or "{}")
+        place = LogPosition(*saved.get("position", (0, 0)))
+        known = saved.get("identity") == log.identity and log.begin <= place <= log.end
+        ingests = subjects.ingests()
+        if known and self.engine.position is not None:
+            return place, ingests, True
+        # A new log over a store that has rows: the files that had ended are in the store. Else the
+        # store is a new or another one, and only what the log holds from its beginning is certain.
+        kept = self.engine.generation > 1 and saved.get("identity") != log.identity
+        ingests = {
+            domain: progress if kept and progress.ended else Progress(0, False, progress.name)
+            for domain, progress in ingests.items()
+        }
+        return log.begin, ingests, not any(log.first_offsets)
 
     # -- into the log -----------------------------------------------------------------------
 
@@ -123,18 +155,23 @@ class Embedded:
         self._now = max(self._now, self._clock())
         return self._now
 
-    def publish(self, domain: str, payloads: Iterable[bytes]) -> int | None:
+    def publish(
+        self, domain: str, payloads: Iterable[bytes], lateness_ms: int | None = None
+    ) -> None:
         """Put payloads into the log; when this returns they are safe.
 
-        Returns:
-            The latest event time among them, epoch ms; None if none could be read.
+        Args:
+            domain: where they belong.
+            payloads: events as their source sent them, valid or not.
+            lateness_ms: of a file: its watermark then moves to the latest event time among the
+                payloads less this, by a tick that is safe together with them.
 
         Raises:
             LogFull: no space; none of them is in the log, offer them again.
             LogError: the log takes no more, see `EmbeddedLog`.
         """
         now = self.now()
-        latest: int | None = None
+        latest = BEGIN_OF_TIME
         for payload in payloads:
             seen = route(payload)
             subject = self.subjects.subject(seen.site, seen.identities, now_ms=now)
@@ -142,9 +179,12 @@ class Embedded:
             shard = shard_of(subject, self.settings.shards)
             self._append(shard, RecordKind.EVENT, domain, subject, payload)
             if seen.occurred_ms is not None:
-                latest = max(latest or BEGIN_OF_TIME, seen.occurred_ms)
+                latest = max(latest, seen.occurred_ms)
+        if lateness_ms is not None and latest > BEGIN_OF_TIME:
+            tick = str(latest - lateness_ms).encode()
+            for shard in range(self.settings.shards):
+                self._append(shard, RecordKind.TICK, domain, "", tick)
         self.log.commit()
-        return latest
 
     def publish_everywhere(self, kind: RecordKind, domain: str, payload: bytes = b"") -> None:
         """Put one record into every shard: a tick, an end, a changed configuration.
@@ -229,6 +269,12 @@ class Embedded:
         """Apply everything that is in the log."""
         while self.step():
             self.flush_if_due()
+
+    def settle(self) -> None:
+        """Apply everything that is in the log, and have it in the store."""
+        self.catch_up()
+        if self._unflushed:
+            self.flush()
 
     # -- life -------------------------------------------------------------------------------
 

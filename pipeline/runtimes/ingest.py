@@ -2,7 +2,7 @@
 
 A file is a domain of its own, named after its content: its events are neither late nor make live
 ones late, and the same content is recognised whatever it is called. An ingest that was cut off
-goes on where the log ends; what it may repeat is recognised by event id. When all is in, an `end`
+goes on where the log ends, to the event. When all is in, an `end`
 record on every shard closes the domain.
 """
 
@@ -65,30 +65,28 @@ def ingest(
     """
     before = pipeline.subjects.progress(domain)
     if before is not None and before.ended:
+        pipeline.settle()
         return IngestResult(before.items_done, before.items_done, 0, known=True)
     done = start = before.items_done if before is not None else 0
+    rejections = pipeline.engine.stage1.ledger.rejected
+    rejected_before = rejections[domain]
     events = source.events()
     _skip(events, start)
-    latest: int | None = None
-    while chunk := list(islice(events, CHUNK)):
-        newest = pipeline.publish(domain, chunk)
+    # Chunks end at the same events whether the run was cut off or not, and so do its watermarks.
+    while chunk := list(islice(events, CHUNK - done % CHUNK)):
+        pipeline.publish(domain, chunk, source.allowed_lateness_ms)
         done += len(chunk)
-        if newest is not None and (latest is None or newest > latest):
-            latest = newest
-            watermark = str(newest - source.allowed_lateness_ms).encode()
-            pipeline.publish_everywhere(RecordKind.TICK, domain, watermark)
         pipeline.subjects.set_progress(domain, Progress(done, ended=False, name=source.name))
         pipeline.save_subjects()
         pipeline.tick()
         pipeline.catch_up()
         progress(done)
-        _check(pipeline, domain, limits, done - start)
+        _check(pipeline, rejections[domain] - rejected_before, limits, done - start)
     pipeline.publish_everywhere(RecordKind.END, domain)
-    pipeline.catch_up()
-    pipeline.flush()
+    pipeline.settle()
     pipeline.subjects.set_progress(domain, Progress(done, ended=True, name=source.name))
     pipeline.save_subjects()
-    return IngestResult(done, start, pipeline.engine.stage1.ledger.rejected[domain])
+    return IngestResult(done, start, rejections[domain] - rejected_before)
 
 
 def _skip(events: Iterator[bytes], count: int) -> None:
@@ -96,8 +94,7 @@ def _skip(events: Iterator[bytes], count: int) -> None:
         pass
 
 
-def _check(pipeline: Embedded, domain: str, limits: IngestLimits, read: int) -> None:
-    rejected = pipeline.engine.stage1.ledger.rejected[domain]
+def _check(pipeline: Embedded, rejected: int, limits: IngestLimits, read: int) -> None:
     if read >= limits.min_records and rejected > limits.share * read:
         pipeline.flush()
         msg = (

@@ -1,12 +1,15 @@
 """A call that may meet an outage flows in, its result flows out, however long the outage lasts.
 
 An outage is waited for, not given up on: the log keeps what arrives meanwhile. It is told once when
-it begins and once when it is over. What trying again cannot change is raised at once.
+it begins and once when it is over, and again after 1, 2, 4, 8, ... minutes, with the reason of that
+moment, so that one that no waiting heals is not waited for in silence. What trying again cannot
+change is raised at once.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -21,9 +24,10 @@ class Patience:
     """Waits out outages.
 
     Attributes:
-        tell: is given one sentence when an outage begins and when it ends.
+        tell: is given one sentence when an outage begins, when it lasts, and when it ends.
         stop: set from elsewhere, ends the waiting: the outage is raised.
         first_s: the first pause; each is twice the one before, up to `longest_s`.
+        remind_s: how long an outage lasts before it is told again; then twice as long, and so on.
         outages: how many there have been, for a metric.
     """
 
@@ -31,6 +35,7 @@ class Patience:
     stop: threading.Event = field(default_factory=threading.Event)
     first_s: float = 0.1
     longest_s: float = 5.0
+    remind_s: float = 60.0
     outages: int = 0
 
     def insist(self, call: Callable[[], T]) -> T:
@@ -39,20 +44,25 @@ class Patience:
         Raises:
             StoreUnavailable: `stop` was set while the outage lasted.
         """
-        pause = self.first_s
-        waiting = False
+        pause, remind_s = self.first_s, self.remind_s
+        began: float | None = None
         while True:
             try:
                 result = call()
             except StoreUnavailable as outage:
-                if not waiting:
-                    waiting = True
+                reason = str(outage).partition("\n")[0]
+                if began is None:
+                    began = time.monotonic()
                     self.outages += 1
-                    self.tell(f"{outage}; nothing is lost, waiting for it")
+                    self.tell(f"{reason}; nothing is lost, waiting for it")
+                elif time.monotonic() - began >= remind_s:
+                    waited = round(time.monotonic() - began)
+                    self.tell(f"still waiting for the store after {waited} s: {reason}")
+                    remind_s *= 2
                 if self.stop.wait(pause):
                     raise
                 pause = min(2 * pause, self.longest_s)
             else:
-                if waiting:
+                if began is not None:
                     self.tell("the store is back")
                 return result

@@ -6,6 +6,7 @@ next call makes a new one) or a `StoreRefused` (an answer that asking again will
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from clickhouse_driver import Client as DriverClient
 from clickhouse_driver import errors
 
 from pipeline.errors import ConfigError, StoreRefused, StoreUnavailable
+
+# The driver logs a traceback for a refused connection; here it becomes an error that says the same.
+logging.getLogger("clickhouse_driver").addHandler(logging.NullHandler())
 
 _RETRY_CODES = frozenset(
     {
@@ -30,6 +34,15 @@ _RETRY_CODES = frozenset(
         243,  # NOT_ENOUGH_SPACE: the store's disk is full until someone makes room
     }
 )
+_BROKEN = (
+    errors.NetworkError,
+    errors.SocketTimeoutError,
+    errors.UnexpectedPacketFromServerError,
+    errors.UnknownPacketFromServerError,
+    errors.PartiallyConsumedQueryError,
+    errors.ChecksumDoesntMatchError,
+)
+"""What the driver says of a broken conversation; its other errors are bugs in what we gave it."""
 _HINTS = {
     errors.ErrorCodes.UNKNOWN_TABLE: "run 'goldpan migrate' first",
     errors.ErrorCodes.UNKNOWN_DATABASE: "create the database, or name another in --clickhouse",
@@ -100,7 +113,7 @@ class Client:
                 raise StoreUnavailable(text) from error
             hint = _HINTS.get(error.code)
             raise StoreRefused(f"{text}; {hint}" if hint else text) from error
-        except (errors.Error, EOFError, OSError) as error:
+        except (*_BROKEN, EOFError, OSError) as error:
             self.close()
             msg = (
                 f"{self.place} cannot be reached: {first_line(str(error)) or type(error).__name__}"
@@ -129,10 +142,14 @@ def place_of(url: str) -> str:
         ConfigError: it is not a ClickHouse URL.
     """
     parts = urlsplit(url)
-    if parts.scheme not in {"clickhouse", "clickhouses"} or not parts.hostname:
+    try:
+        port = parts.port or 9000
+    except ValueError:
+        port = 0
+    if parts.scheme not in {"clickhouse", "clickhouses"} or not parts.hostname or not port:
         msg = "--clickhouse: write it as clickhouse://user:password@host:port/database"
         raise ConfigError(msg)
-    return f"ClickHouse at {parts.hostname}:{parts.port or 9000}{parts.path}"
+    return f"ClickHouse at {parts.hostname}:{port}{parts.path}"
 
 
 def first_line(text: str) -> str:

@@ -101,6 +101,12 @@ class SubjectStore:
             ).fetchone()
         return Progress(row[0], bool(row[1]), row[2]) if row else None
 
+    def ingests(self) -> dict[str, Progress]:
+        """How far every ingest is, by domain."""
+        with self._wrapped():
+            rows = self._db.execute("SELECT domain, items_done, ended, name FROM progress")
+            return {row[0]: Progress(row[1], bool(row[2]), row[3]) for row in rows}
+
     def save(
         self, bindings: Mapping[Key, Binding], progress: Mapping[str, Progress], position: str
     ) -> None:

@@ -170,6 +170,14 @@ class SubjectMap:
             return self._unsaved_progress[domain]
         return self._store.progress(domain)
 
+    def ingests(self) -> dict[str, Progress]:
+        """How far every ingest is that was ever begun, by domain.
+
+        Raises:
+            LogError: the file cannot be read.
+        """
+        return {**self._store.ingests(), **self._unsaved_progress}
+
     def set_progress(self, domain: str, progress: Progress) -> None:
         """Note how far an ingest is; it is kept with the next `save`."""
         self._unsaved_progress[domain] = progress

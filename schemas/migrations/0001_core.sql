@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS raw_events
     event_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     event_type LowCardinality(String),
     event_id String CODEC(ZSTD(1)),
-    version UInt32,
+    version UInt64,
     source LowCardinality(String),
     subject String CODEC(ZSTD(1)),
     payload String CODEC(ZSTD(3)),
