@@ -51,13 +51,15 @@ class Engine:
         self._patience = patience
         self._number = 0
         self._identity = ""
-        self._flush: Flush | None = None
+        self._flush: tuple[Flush, int] | None = None
 
     def start(self, log: LogIdentity) -> None:
         """Load the checkpoint and decide whether it belongs to this log.
 
         If the log began anew (another identity, or it ends before the checkpoint), or there is no
-        checkpoint, the generation rises above everything that was ever written.
+        checkpoint, the generation rises above everything that was ever written. That is written
+        down before the first record is read: otherwise a crash in the first flush would make the
+        next start take the log for another one, and its records for duplicates of themselves.
 
         Raises:
             StoreRefused: the checkpoint was written by another version of Goldpan.
@@ -92,10 +94,32 @@ class Engine:
             ids, floor = insist(ask)
             state.recent.load(ids, floor)
         self.stage2.restore(checkpoint)
+        if not same:
+            self.flush(None, 0)
         _calm_the_collector()
+
+    def forget(self) -> None:
+        """Begin without a checkpoint, but as the same log's: for computing everything again."""
+        shards = range(self._settings.shards)
+        checkpoint = self._patience.insist(partial(self._store.load, shards))
+        process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
+        self._identity = process.get("identity", "")
+        self._number = process.get("number", 0)
+        self.generation = process.get("generation", 1)
+        for shard in shards:
+            self.stage1.open(shard, 0, Checkpoint())
+        _calm_the_collector()
+
+    def relive(self, generation: int) -> None:
+        """Have the next records applied as those of that generation, if they are not already."""
+        for state in self.stage1.shards.values():
+            if state.generation != generation:
+                state.generation = generation
+                state.begin_anew()
 
     def process(self, records: Sequence[LogRecord]) -> None:
         """Apply records, asking the store for what memory does not hold."""
+        self._write()
         work = self.stage1.process(records)
         try:
             lookup = next(work)
@@ -105,32 +129,45 @@ class Engine:
         except StopIteration:
             pass
 
-    def flush(self, position: Sequence[int], now_ms: int) -> None:
+    def flush(self, position: Sequence[int] | None, now_ms: int) -> bool:
         """Write what changed, the checkpoint last.
 
         Args:
-            position: where the log is to be read on from after a restart.
+            position: where the log is to be read on from after a restart; None: its beginning.
             now_ms: the ingest time of the last record, epoch ms.
+
+        Returns:
+            Whether it was written. It is not as long as a flush that a crash interrupted had got
+            further in the log: until then the store may be ahead.
         """
         if self._flush is None:
-            self._flush = self._collect(position)
-        flush = self._flush
-        self._patience.insist(lambda: self._store.write(flush))
-        self._flush = None
-        self.stage1.settled(now_ms)
+            if self.stage1.behind:
+                return False
+            self._flush = self._collect(position), now_ms
+        self._write()
+        return True
 
-    def _collect(self, position: Sequence[int]) -> Flush:
+    def _write(self) -> None:
+        """Write the flush that was collected; if an outage ends this, it is done next time."""
+        if self._flush is not None:
+            flush, now_ms = self._flush
+            self._patience.insist(lambda: self._store.write(flush))
+            self._flush = None
+            self.stage1.settled(now_ms)
+
+    def _collect(self, position: Sequence[int] | None) -> Flush:
         transitions = self.stage2.take(self.stage1.partials)
         self.stage1.partials.clear()
         flush = self.stage1.collect()
         flush.transitions = transitions
-        self._number += 1
+        self._number += 2
+        flush.number = self._number
         process = {
             "state_version": STATE_VERSION,
             "number": self._number,
             "identity": self._identity,
             "generation": self.generation,
-            "position": list(position),
+            "position": None if position is None else list(position),
         }
         flush.checkpoint.append(CheckpointItem(PROCESS, "process", "", json.dumps(process)))
         flush.checkpoint.extend(self.stage2.snapshot())
