@@ -149,10 +149,15 @@ PROCESS = 65_535
 class Flush:
     """Everything that changed since the last flush, in the order in which it must be written.
 
-    Downstream first: base rows, then callers, then contacts. What is read back after a crash is
-    then never ahead of what it has contributed to.
+    `before` completes the last checkpoint: how far this flush reaches, and how what it is about to
+    overwrite stood until now. Then downstream first: base rows before the callers that count in
+    them, so a caller that is read back after a crash is never ahead of its rows.
+
+    `number` counts checkpoints; `before` is written under the number below it.
     """
 
+    number: int = 0
+    before: list[CheckpointItem] = field(default_factory=list)
     raw: list[RawRow] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
     configs: list[ConfigRow] = field(default_factory=list)

@@ -174,7 +174,8 @@ class Stage2:
         changed: set[str] = set()
         begin = end - WINDOW_MS
         for stamp in sorted(stamp for stamp in view.waiting if stamp <= end):
-            for row, count in view.waiting.pop(stamp).items():
+            # In the order of rows, not of arrival: the last one says which rules hold for a queue.
+            for row, count in sorted(view.waiting.pop(stamp).items()):
                 if row.minute < begin:
                     continue  # too late for any window; the store has it
                 known = view.rows.get(row)

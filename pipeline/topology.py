@@ -164,6 +164,11 @@ class Stage1:
             else:
                 applier.event(state, record, event, found)
 
+    @property
+    def behind(self) -> bool:
+        """Whether the store may be ahead of a shard; see `ShardState.behind`."""
+        return any(state.behind for state in self.shards.values())
+
     def collect(self) -> Flush:
         """Everything that changed since the last call of `settled`, as it stands now."""
         shards, ledger = self.shards.values(), self.ledger
@@ -173,6 +178,7 @@ class Stage1:
             for state in shards
         ]
         return Flush(
+            before=[item for state in shards for item in state.snapshot_before()],
             raw=ledger.raw,
             dead_letters=ledger.dead_letters,
             configs=ledger.configs,

@@ -5,11 +5,16 @@ A row is written again and again as it grows; the store keeps the one with the h
 **Read-back guard.** A row that is not in memory is read back before it is added to, and carries the
 revision it was written with: every contribution up to that revision is in it already. After a crash
 between writing rows and writing the checkpoint, the same records come again; without the guard they
-would count twice. What the guard skips still marks the row as changed, so it is published again.
+would count twice. What the guard skips still marks the row as changed, so it is written again.
 
 **Publication.** Stage 2 never sees rows as a flush happens to find them. A row goes there as it
 stands at the record that moves its domain's watermark past the end of its minute, stamped with that
 end; a later revision is stamped with the next end. So no flush boundary can change an alert.
+
+After a crash such a row must therefore be had as it stood at the checkpoint, while the store may be
+ahead of it. So the checkpoint holds those that are touched often, and each other one is put there
+as it stood, before a flush overwrites it. One that the store alone has, with a revision beyond the
+checkpoint, did not exist then: it begins anew.
 """
 
 from __future__ import annotations
@@ -41,7 +46,16 @@ class RowKey(NamedTuple):
 class Row:
     """A cumulative row; `guard` is the revision it was read back with, 0 if it began here."""
 
-    __slots__ = ("awaited_in", "dirty", "guard", "key", "measures", "published", "revision")
+    __slots__ = (
+        "awaited_in",
+        "dirty",
+        "exposed",
+        "guard",
+        "key",
+        "measures",
+        "published",
+        "revision",
+    )
 
     def __init__(
         self, key: RowKey, measures: dict[Measure, int], *, revision: int, guard: int
@@ -54,6 +68,8 @@ class Row:
         """That stage 2 wants it."""
         self.awaited_in = ""
         """The domain that last asked to have it published and still waits."""
+        self.exposed = False
+        """That only the store has it as of the checkpoint, where the next flush overwrites it."""
         self.dirty = False
 
 
@@ -106,6 +122,8 @@ class RowBook:
         """Per domain: published rows that it touched within the horizon of its watermark."""
         self.kept: set[RowKey] = set()
         """Rows that the checkpoint holds."""
+        self.before: list[tuple[RowKey, int, dict[Measure, int]]] = []
+        """Exposed rows that changed: revision and measures as of the checkpoint."""
         self._sets = sets
         self._published = published
         self._places: dict[tuple[Place, int], tuple[Row, ...]] = {}
@@ -136,9 +154,16 @@ class RowBook:
             if key not in rows
         }
 
-    def load(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
-        """Take up a row as the store has it (revision 0 and nothing in it if it has none)."""
-        self._put(Row(key, measures, revision=revision, guard=revision))
+    def load(self, key: RowKey, measures: dict[Measure, int], revision: int, covered: int) -> None:
+        """Take up a row as the store has it (revision 0 and nothing in it if it has none).
+
+        `covered` is the revision of the checkpoint.
+        """
+        row = Row(key, measures, revision=revision, guard=revision)
+        self._put(row)
+        if row.published and revision > covered:
+            row.measures, row.revision, row.guard = {}, 0, 0
+        row.exposed = row.published and row.revision > 0
 
     def restore(self, key: RowKey, measures: dict[Measure, int], revision: int) -> None:
         """Take up a row from the checkpoint: exactly as of the checkpoint, so without a guard."""
@@ -153,6 +178,8 @@ class RowBook:
         """Fold one contribution into the rows that `find` gave for its cell."""
         revision, sign, (_, _, _, amounts) = add
         for row in rows:
+            if row.exposed:
+                self._secure(row)
             if revision > row.guard:
                 row.revision = revision
                 measures = row.measures
@@ -167,6 +194,12 @@ class RowBook:
                 self.dirty.append(row)
             if row.published and row.awaited_in != domain:
                 self._await(row, domain, watermark)
+
+    def _secure(self, row: Row) -> None:
+        """Have the row put into the checkpoint as it stands, before it changes."""
+        row.exposed = False
+        self.before.append((row.key, row.revision, dict(row.measures)))
+        self.kept.add(row.key)
 
     def _await(self, row: Row, domain: str, watermark: int) -> None:
         """Have the row published when the domain's watermark passes its next end."""
@@ -199,11 +232,7 @@ class RowBook:
         return partials
 
     def cool(self, watermarks: Mapping[str, int]) -> set[RowKey]:
-        """The rows that the checkpoint must hold: those that stage 2 may yet be given again.
-
-        They are held as they are at the checkpoint, while a row that is read back may be ahead of
-        it, which would show stage 2 the future after a crash.
-        """
+        """The rows that the checkpoint is to hold: those that stage 2 may well be given again."""
         hot: set[RowKey] = {key for stamps in self.pending.values() for key in stamps}
         for domain in list(self.hot):
             watermark = watermarks.get(domain)
@@ -222,7 +251,9 @@ class RowBook:
         """
         for row in self.dirty:
             row.dirty = False
+            row.exposed = row.published and row.key not in self.kept
         self.dirty.clear()
+        self.before.clear()
         excess = len(self.rows) - MAX_ROWS
         if excess > 0:
             for key in list(self.rows):

@@ -1,9 +1,9 @@
 """Flushes flow in, tables grow; lookups flow in, answers flow out: the store behind `Store`.
 
 One insert per table and flush, for all shards of the process. The order is that of `Flush`: first
-what completes the last checkpoint, at the end the next one, each as one block into one table without
-partitions, which readers see whole or not at all. Every table replaces by identity, so a flush
-written twice leaves every view unchanged.
+what completes the last checkpoint, at the end the next one, each as one block into one table
+without partitions, which readers see whole or not at all. Every table replaces by identity, so a
+flush written twice leaves every view unchanged.
 """
 
 from __future__ import annotations

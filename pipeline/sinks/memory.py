@@ -96,6 +96,7 @@ class MemoryStore:
 
     def write(self, flush: Flush) -> None:
         """See `Store.write`."""
+        self._keep(flush.before)
         for raw in flush.raw:
             self.raw[raw.shard, revision_of(raw.generation, raw.offset)] = raw
         for letter in flush.dead_letters:
@@ -116,7 +117,10 @@ class MemoryStore:
                 self.contacts[key] = (stored, row)
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
-        for item in flush.checkpoint:
+        self._keep(flush.checkpoint)
+
+    def _keep(self, items: Sequence[CheckpointItem]) -> None:
+        for item in items:
             place = (item.shard, item.family, item.key)
             if item.state is None:
                 self.checkpoint.pop(place, None)

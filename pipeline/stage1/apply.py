@@ -120,10 +120,9 @@ class Applier:
             if minute_of(timer.due) > minute:
                 minute = minute_of(timer.due)
                 self.steps.append((state, domain, timer.due, state.configs))
-            state.dirty_contacts[timer.site, timer.key] = None
-            if revision > contact.guard:
-                contact.pass_deadline(timer.due, revision)
-                self._follow(state, contact, domain, timer.due)
+            state.touch(contact)
+            contact.pass_deadline(timer.due, revision)
+            self._follow(state, contact, domain, timer.due)
         if minute_of(watermark) > minute:
             self.steps.append((state, domain, watermark, state.configs))
 
@@ -151,11 +150,8 @@ class Applier:
         if contact is None:
             contact = self._contact_of(state, record, event, found)
             state.contacts[key] = contact
-        state.dirty_contacts[key] = None
-        revision = state.revision(record.offset)
-        if revision <= contact.guard:
-            return None
-        if not contact.apply(event, record.domain, revision):
+        state.touch(contact)
+        if not contact.apply(event, record.domain, state.revision(record.offset)):
             return refuse(
                 event,
                 record,
@@ -169,9 +165,13 @@ class Applier:
     def _contact_of(
         self, state: ShardState, record: LogRecord, event: ContactEvent, found: Found
     ) -> Contact:
-        """A contact that memory does not hold: from the store, or new."""
+        """A contact that memory does not hold: from the store, or new.
+
+        One that the store has from beyond the checkpoint did not exist then: what a flush
+        overwrites is in the checkpoint as it stood. Its events are about to be read again.
+        """
         stored = found.contacts.get((event.site, event.contact_id))
-        if stored is None:
+        if stored is None or stored.revision > state.covered:
             version = state.configs.get(event.site, "")
             rules = self.rules_by(version)
             return Contact(event.site, event.contact_id, state.shard, record.subject, rules)
@@ -182,7 +182,6 @@ class Applier:
             stored.state,
             self.rules_by,
             revision=stored.revision,
-            guard=stored.revision,
         )
         adopt(state, contact)
         return contact

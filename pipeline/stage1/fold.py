@@ -66,9 +66,10 @@ def load_rows(
 ) -> None:
     """Take up the rows that the store has, and begin those that it does not have."""
     for shard, keys in wanted.items():
+        state = shards[shard]
         for key in keys:
             measures, revision = found.rows.get((shard, key), ({}, 0))
-            shards[shard].rows.load(key, measures, revision)
+            state.rows.load(key, measures, revision, state.covered)
 
 
 def fold(steps: Iterable[Step]) -> list[Partial | Watermark]:

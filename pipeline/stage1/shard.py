@@ -35,8 +35,12 @@ class ShardState:
         self.shard = shard
         self.generation = generation
         self.offset = -1
-        self.covered = revision_of(generation, 0) - 1
+        self.covered = self.revision(-1)
         """The revision up to which the checkpoint holds everything."""
+        self.reach = 0
+        """The revision up to which an interrupted flush may have got: the store may be so far."""
+        self.before: list[CheckpointItem] = []
+        """Closed contacts that changed, as of the checkpoint."""
         self.timeline = Timeline()
         self.recent = RecentIds(max_skew_ms)
         self.contacts: dict[ContactKey, Contact] = {}
@@ -52,7 +56,36 @@ class ShardState:
         """The place of a record of this log in the shard's whole history."""
         return revision_of(self.generation, offset)
 
+    @property
+    def behind(self) -> bool:
+        """Whether the store may be ahead: until that is over, nothing can be written.
+
+        A checkpoint in between would let go of states that the store has only as they became later.
+        """
+        return self.revision(self.offset) < self.reach
+
+    def touch(self, contact: Contact) -> None:
+        """Note that a contact changes, before it does.
+
+        The store has a closed contact as of the checkpoint; the next flush overwrites it there.
+        """
+        key = (contact.site, contact.contact_id)
+        if key not in self.dirty_contacts:
+            self.dirty_contacts[key] = None
+            if contact.revision and not contact.persisted:
+                contact.persisted = True
+                self.before.append(self._contact_item(contact))
+
     # -- the checkpoint ---------------------------------------------------------------------
+
+    def snapshot_before(self) -> Iterator[CheckpointItem]:
+        """How far the next flush reaches, and as of the last checkpoint what it overwrites."""
+        reach = str(self.revision(self.offset))
+        yield CheckpointItem(self.shard, "reach", "", reach)
+        yield from self.before
+        for key, revision, measures in self.rows.before:
+            state = _dumps([revision, _pairs(measures)])
+            yield CheckpointItem(self.shard, "row", _dumps(key), state)
 
     def snapshot(self) -> Iterator[CheckpointItem]:
         """What changed since the last checkpoint; to be called once per flush."""
@@ -80,11 +113,15 @@ class ShardState:
             contact = self.contacts[key]
             if contact.fact.open:
                 contact.persisted = True
-                state = _dumps([contact.revision, contact.snapshot()])
-                yield CheckpointItem(shard, "contact", _dumps(key), state)
+                yield self._contact_item(contact)
             elif contact.persisted:
                 contact.persisted = False
                 yield CheckpointItem(shard, "contact", _dumps(key), None)
+
+    def _contact_item(self, contact: Contact) -> CheckpointItem:
+        key = _dumps((contact.site, contact.contact_id))
+        state = _dumps([contact.revision, contact.snapshot()])
+        return CheckpointItem(self.shard, "contact", key, state)
 
     def _row_items(self) -> Iterator[CheckpointItem]:
         book = self.rows
@@ -95,6 +132,7 @@ class ShardState:
             state = _dumps([row.revision, _pairs(row.measures)])
             yield CheckpointItem(self.shard, "row", _dumps(key), state)
         for key in sorted(book.kept - hot):
+            book.rows[key].exposed = True
             yield CheckpointItem(self.shard, "row", _dumps(key), None)
         book.kept = hot
 
@@ -103,6 +141,7 @@ class ShardState:
         meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
         self.covered = revision_of(meta["generation"], self.offset)
+        self.reach = int(checkpoint.of(self.shard, "reach").get("", 0))
         self.timeline.watermarks = dict(meta["watermarks"])
         self.configs = meta["configs"]
         for *fields, payload in meta["held_ticks"]:
@@ -125,7 +164,6 @@ class ShardState:
                 inner,
                 rules,
                 revision=revision,
-                guard=0,
             )
             contact.persisted = True
             self.contacts[site, contact_id] = contact
@@ -133,7 +171,8 @@ class ShardState:
     def begin_anew(self) -> None:
         """The log starts at offset 0 again; what came before keeps counting as seen."""
         self.offset = -1
-        self.covered = revision_of(self.generation, 0) - 1
+        self.covered = self.revision(-1)
+        self.reach = 0
         self.held_ticks.clear()
 
     def settled(self, now_ms: int) -> None:
@@ -144,6 +183,7 @@ class ShardState:
             else:
                 self.closed[key] = None
         self.dirty_contacts.clear()
+        self.before.clear()
         self.covered = self.revision(self.offset)
         while len(self.closed) > CLOSED_KEPT:
             key = next(iter(self.closed))

@@ -119,11 +119,13 @@ def _count_leg(
 def _queue_cells(contact: Contact, leg: Leg, part: int, sets: tuple[_Sets, _Sets]) -> list[Cell]:
     """What a leg's stay in its queue counts as.
 
-    After the exit nothing changes it but an attribute that becomes known later, so it is kept.
+    After the exit nothing changes it but an attribute that becomes known later, or a further leg,
+    so it is kept.
     """
     known = len(contact.fact.attributes)
-    if leg.queue_cells and leg.queue_cells_known == known:
-        return leg.queue_cells
+    kept = leg.queue_cells
+    if kept and leg.queue_cells_known == known and kept[0].part == part:
+        return kept
     agent_sets, queue_sets = sets
     limits = contact.rules.limits(leg.queue)
     plain = place(FAMILY, contact.site, queue_sets, _values(contact, leg, ""))

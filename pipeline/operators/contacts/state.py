@@ -46,11 +46,7 @@ def is_contact_event(event: Event) -> TypeGuard[ContactEvent]:
 
 
 class Contact:
-    """The events of one contact and what follows from them.
-
-    `guard` is the revision that the contact had when it was read back from its row: what happened
-    up to there is in it, and in everything downstream of it, already.
-    """
+    """The events of one contact and what follows from them."""
 
     __slots__ = (
         "_corrected",
@@ -61,7 +57,6 @@ class Contact:
         "domain",
         "due",
         "fact",
-        "guard",
         "passed",
         "persisted",
         "revision",
@@ -86,7 +81,6 @@ class Contact:
         """The latest deadline of this contact that its watermark has passed, epoch ms."""
         self.domain = ""
         self.revision = 0
-        self.guard = 0
         self.due: int | None = None
         """When something happens to it without an event, epoch ms; None if never."""
         self.persisted = False
@@ -195,7 +189,6 @@ class Contact:
         rules: Callable[[str], SiteRules],
         *,
         revision: int,
-        guard: int,
     ) -> Contact:
         """The contact that `snapshot` described; `rules` finds a configuration by its version."""
         saved: list[Any] = msgspec.json.decode(state)
@@ -205,7 +198,6 @@ class Contact:
         contact.passed = passed
         contact.steps = {step[2]: Step(*step) for step in steps}
         contact.revision = revision
-        contact.guard = guard
         contact._corrected = any(step.corrects for step in contact.steps.values())
         contact._read_again()
         return contact

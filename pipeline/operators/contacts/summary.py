@@ -260,6 +260,7 @@ class Fact:
                 # Two clocks: the exit was stamped a moment before the entry that belongs to it.
                 leg.implied = False
                 leg.queue = queue
+                leg.queue_cells = []
                 return
             if not leg.exit:
                 if leg.queue == queue:
