@@ -1,0 +1,271 @@
+"""A store flows in, a verdict per base measure flows out: recomputed and stored counts compared.
+
+The work goes a span of days at a time, each with a bounded number of events, so memory does not
+grow with the store. A contact is read whole in every span that it may count in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, NamedTuple, Protocol
+
+from pipeline.parity import calls_sql, intake_sql
+from pipeline.parity.contacts_sql import CONTACT, IS_STAGE
+
+DAY_MS = 86_400_000
+EVENTS_AT_ONCE = 250_000
+"""Events of a span, about: at some 2 kB each in the store's memory."""
+EXAMPLES = 3
+MAX_WAIT_MS = 7 * DAY_MS
+"""The contract's longest duration: an entry may be implied as long before its exit."""
+
+_SETTINGS = "SETTINGS max_block_size = 8192, join_use_nulls = 0"
+
+
+class Store(Protocol):
+    """Where the tables are: a ClickHouse client."""
+
+    def execute(
+        self, sql: str, params: Mapping[str, Any] | None = None, /
+    ) -> Sequence[Sequence[Any]]:
+        """Run a query, with %(name)s put in, and return its rows."""
+
+
+class Difference(NamedTuple):
+    """One count that differs: in this row of a dimension set, in a histogram's bin."""
+
+    minute: int
+    """Epoch seconds."""
+    dims: str
+    values: tuple[str, ...]
+    bin: int
+    recomputed: int
+    stored: int
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How one base measure compares."""
+
+    family: str
+    measure: str
+    minutes: int = 0
+    """Minutes in which either side counts something."""
+    total: int = 0
+    """What was recomputed for the site, over all minutes and bins."""
+    worst: int = 0
+    """The greatest absolute difference of one count."""
+    different: int = 0
+    """Minutes that differ."""
+    examples: list[Difference] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The whole comparison. `in_doubt`: waiting contacts of which only the stream knows the time."""
+
+    verdicts: tuple[Verdict, ...]
+    events: int
+    in_doubt: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no count differs anywhere."""
+        return not any(verdict.different for verdict in self.verdicts)
+
+
+def check(
+    store: Store,
+    site: str,
+    *,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    events_at_once: int = EVENTS_AT_ONCE,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Parity:
+    """Recompute every base measure of a site from its raw events and compare.
+
+    Args:
+        store: holds `raw_events`, `dead_letters` and the base rows.
+        site: whose rows to compare.
+        start_ms: the first minute to compare, epoch ms; the beginning if None.
+        end_ms: where to stop, not included; the end if None.
+        events_at_once: how many events a span of days should hold at most.
+        progress: is given the events that are done and how many there are.
+    """
+    verdicts = {
+        (family, name): Verdict(family, name)
+        for family, names in (
+            ("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
+            ("intake", intake_sql.SUMS),
+        )
+        for name in names
+    }
+    reach = _reach(store, site)
+    zones = [(str(r), str(z)) for r, z in store.execute(calls_sql.ZONES, {"site": site})]
+    calls = calls_sql.calls_rows(zones, _clocks(store)), calls_sql.stored_calls()
+    intake = intake_sql.intake_rows(), intake_sql.stored_intake()
+    calls_days = _days(store, site, "event_time", "call_minutes")
+    intake_days = _days(store, site, "ingest_time", "intake_minutes")
+    events = sum(count for _, count in calls_days)
+    done = in_doubt = 0
+    bounds = start_ms, end_ms
+    for row_from, row_to, count in _spans(calls_days, events_at_once, MAX_WAIT_MS, *bounds):
+        params = {
+            "site": site,
+            "row_from": row_from,
+            "row_to": row_to,
+            "touch_from": row_from - DAY_MS,
+            "touch_to": row_to + reach.wait_ms + 1,
+            "load_from": row_from - DAY_MS - reach.length_ms,
+            "load_to": row_to + reach.wait_ms + reach.length_ms + 1,
+        }
+        in_doubt += _compare(store, "calls", calls, calls_sql.DIMENSIONS, params, verdicts)
+        done += count
+        progress(done, 2 * events)
+    for row_from, row_to, count in _spans(intake_days, events_at_once, 0, *bounds):
+        params = {"site": site, "row_from": row_from, "row_to": row_to}
+        _compare(store, "intake", intake, intake_sql.DIMENSIONS, params, verdicts)
+        done += count
+        progress(done, 2 * events)
+    return Parity(tuple(verdicts.values()), events, in_doubt)
+
+
+def _compare(
+    store: Store,
+    family: str,
+    sides: tuple[str, str],
+    dimensions: Sequence[str],
+    params: Mapping[str, Any],
+    verdicts: Mapping[tuple[str, str], Verdict],
+) -> int:
+    """Compare one span; returns the number of counts in doubt."""
+    recomputed, stored = sides
+    key = ", ".join(["dims", "minute", *dimensions])
+    sql = f"""
+SELECT
+    measure,
+    uniqExact(minute),
+    sumIf(recomputed, dims = 'site'),
+    max(abs(off)),
+    uniqExactIf(minute, off != 0),
+    arraySlice(arraySort(groupArrayIf(1000)(
+        (minute, dims, [{", ".join(dimensions)}], bin, recomputed, stored), off != 0
+    )), 1, {EXAMPLES}),
+    sumIf(doubt, dims = 'site')
+FROM (
+    SELECT
+        {key}, replaceOne(name, '?', '') AS measure, bin,
+        sumIf(value, side = 1 AND name = measure) AS recomputed,
+        sumIf(value, side = 2) AS stored,
+        sumIf(value, name != measure) AS doubt,
+        stored - recomputed AS apart,
+        if(apart BETWEEN 0 AND doubt, 0, apart) AS off
+    FROM (
+        SELECT {key}, measure AS name, bin, value, 1 AS side FROM ({recomputed})
+        UNION ALL
+        SELECT {key}, measure AS name, bin, value, 2 AS side FROM ({stored})
+    )
+    GROUP BY {key}, measure, bin
+)
+GROUP BY measure
+{_SETTINGS}"""
+    in_doubt = 0
+    for name, minutes, total, worst, different, examples, doubt in store.execute(sql, params):
+        verdict = verdicts[family, name]
+        verdict.minutes += minutes
+        verdict.total += total
+        verdict.worst = max(verdict.worst, worst)
+        verdict.different += different
+        room = EXAMPLES - len(verdict.examples)
+        verdict.examples += [
+            Difference(minute, dims, tuple(values), bin_, ours, theirs)
+            for minute, dims, values, bin_, ours, theirs in examples[:room]
+        ]
+        in_doubt += doubt
+    return in_doubt
+
+
+class _Reach(NamedTuple):
+    """The longest contact, first event to last, and the longest wait that one states, ms."""
+
+    length_ms: int
+    wait_ms: int
+
+
+def _reach(store: Store, site: str) -> _Reach:
+    rows = store.execute(
+        f"""
+SELECT max(last - first), max(longest)
+FROM (
+    SELECT
+        toUnixTimestamp64Milli(min(event_time)) AS first,
+        toUnixTimestamp64Milli(max(event_time)) AS last,
+        max(JSONExtractFloat(payload, 'wait_ms')) AS longest
+    FROM raw_events
+    WHERE site = %(site)s AND {IS_STAGE}
+    GROUP BY shard, {CONTACT}
+)""",
+        {"site": site},
+    )
+    length, wait = rows[0]
+    return _Reach(int(length or 0), int(wait or 0))
+
+
+def _clocks(store: Store) -> str:
+    """The clocks of domains that have not ended, as an SQL array."""
+    running = ", ".join(
+        "({}, {!r}, {}, {})".format(shard, str(domain), watermark, moved_at)
+        for shard, domain, watermark, moved_at in store.execute(intake_sql.RUNNING_CLOCKS)
+    )
+    return f"[{running}]::Array(Tuple(UInt16, String, Int64, Int64))"
+
+
+def _days(store: Store, site: str, time: str, table: str) -> list[tuple[date, int]]:
+    """The days (UTC) that either side has something in, each with its number of events."""
+    rows = store.execute(
+        f"""
+SELECT day, sum(n) FROM (
+    SELECT toDate({time}, 'UTC') AS day, count() AS n FROM raw_events
+    WHERE site = %(site)s AND kind = 'event' GROUP BY day
+    UNION ALL
+    SELECT DISTINCT toDate(minute, 'UTC') AS day, 0 AS n FROM {table} WHERE site = %(site)s
+)
+GROUP BY day ORDER BY day""",
+        {"site": site},
+    )
+    return [(day, int(count)) for day, count in rows]
+
+
+def _spans(
+    days: Sequence[tuple[date, int]],
+    events_at_once: int,
+    before_ms: int,
+    start_ms: int | None,
+    end_ms: int | None,
+) -> Iterator[tuple[int, int, int]]:
+    """Cut the time line where enough events have come together: (from, to, events), epoch ms.
+
+    The first span begins `before_ms` earlier than its first event, the last ends two days after its
+    last: what an event implies may lie that far from it.
+    """
+    if not days:
+        return
+    begin = _ms(days[0][0]) - before_ms
+    held = 0
+    last = days[-1][0]
+    for day, count in days:
+        held += count
+        end = _ms(day) + (3 if day == last else 1) * DAY_MS
+        if held >= events_at_once or day == last:
+            row_from = begin if start_ms is None else max(begin, start_ms)
+            row_to = end if end_ms is None else min(end, end_ms)
+            if row_from < row_to:
+                yield row_from, row_to, held
+            begin, held = end, 0
+
+
+def _ms(day: date) -> int:
+    return (day - date(1970, 1, 1)) // timedelta(milliseconds=1)
