@@ -96,7 +96,7 @@ class Engine:
         self.stage2.restore(checkpoint)
         if not same:
             self.flush(None, 0)
-        _calm_the_collector()
+        calm_the_collector()
 
     def forget(self) -> None:
         """Begin without a checkpoint, but as the same log's: for computing everything again."""
@@ -108,7 +108,7 @@ class Engine:
         self.generation = process.get("generation", 1)
         for shard in shards:
             self.stage1.open(shard, 0, Checkpoint())
-        _calm_the_collector()
+        calm_the_collector()
 
     def relive(self, generation: int) -> None:
         """Have the next records applied as those of that generation, if they are not already."""
@@ -179,7 +179,7 @@ def _offset(checkpoint: Checkpoint, shard: int) -> int:
     return int(json.loads(meta)["offset"]) if meta else -1
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     """Let Python look for reference cycles rarely: the core makes none, but many small objects.
 
     With the interpreter's own thresholds the search costs as much as the work (measured: 246 us an

@@ -1,0 +1,114 @@
+"""Nothing flows in, one table of measurements flows out: `make bench`.
+
+Ratios are taken side by side in one run, engine after engine, round after round, because machines
+differ and are noisy; the absolute figures belong to the machine that the run was made on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from infra import clickhouse
+from tests.bench.events import mixed_events, write
+
+ENGINES = ("goldpan", "plain", "bytewax", "polars")
+GOALS = {
+    "goldpan ÷ bytewax": ">= 1.5",
+    "full call path, events per CPU-second": ">= 100,000",
+    "pipeline memory, MB": "< 400",
+    "store memory, MB": "< 1,000",
+    "start with 100k open contacts, s": "< 5",
+}
+
+
+def main() -> None:
+    """Run every benchmark and print the tables."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--events", type=int, default=1_000_000, help="default %(default)s")
+    parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
+    options = parser.parse_args()
+    console = Console(highlight=False)
+    console.print(f"Python {platform.python_version()}, {platform.machine()}", style="dim")
+    with tempfile.TemporaryDirectory(prefix="goldpan-bench-") as name:
+        directory = Path(name)
+        simple_job(console, directory / "events.jsonl", options.events, options.rounds)
+        call_path(console, directory, options.events)
+
+
+def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
+    """The same small job on every engine, in turn."""
+    count = write(file, mixed_events(events))
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in ENGINES}
+    for number in range(rounds):
+        for engine in ENGINES:
+            console.print(f"simple job, round {number + 1}: {engine}", style="dim")
+            runs[engine].append(_run(f"tests.bench.simple_job.{engine}_engine", str(file)))
+    digests = {run["digest"] for of_engine in runs.values() for run in of_engine}
+    table = Table(title=f"The simple job, {count:,} events, median of {rounds}")
+    for column in ("engine", "events per CPU-second", "ratio to bytewax", "memory, MB"):
+        table.add_column(column, justify="left" if column == "engine" else "right")
+    for engine in ENGINES:
+        rate = statistics.median(count / run["cpu_s"] for run in runs[engine])
+        pairs = zip(runs[engine], runs["bytewax"], strict=True)
+        ratio = statistics.median(other["cpu_s"] / one["cpu_s"] for one, other in pairs)
+        memory = max(run["rss"] for run in runs[engine]) / 1e6
+        table.add_row(engine, f"{rate:,.0f}", f"{ratio:.2f}", f"{memory:,.0f}")
+    console.print(table)
+    same = "identical" if len(digests) == 1 else "DIFFERENT: the comparison says nothing"
+    console.print(f"answers: {same}; goal: goldpan ÷ bytewax {GOALS['goldpan ÷ bytewax']}\n")
+
+
+def call_path(console: Console, directory: Path, events: int) -> None:
+    """Whole calls through log, core and store; then a restart with 100k callers waiting."""
+    whole, waiting = directory / "whole", directory / "waiting"
+    try:
+        console.print("full call path", style="dim")
+        full = _run("tests.bench.call_path", "full_path", str(whole), str(events * 10 // 37))
+        console.print("restart with 100k open contacts", style="dim")
+        _run("tests.bench.call_path", "open_contacts", str(waiting))
+        restart = _run("tests.bench.call_path", "restart", str(waiting))
+    finally:
+        for place in (whole, waiting):
+            clickhouse.stop(place / "clickhouse")
+    rows = {
+        "full call path, events per CPU-second": 1e6 / (full["publish_us"] + full["apply_us"]),
+        "  of which into the log, us per event": full["publish_us"],
+        "  of which core and store client, us per event": full["apply_us"],
+        "pipeline memory, MB": full["pipeline_rss"] / 1e6,
+        "store memory, MB": full["store_rss"] / 1e6,
+        "log on disk, MB per million events": full["log_bytes_per_event"],
+        "store on disk, MB per million events": full["store_bytes_per_event"],
+        "start with 100k open contacts, s": restart["start_s"],
+    }
+    table = Table(title=f"The full call path, {full['events']:,} events")
+    for column in ("what", "measured", "goal"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for what, value in rows.items():
+        shown = f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+        table.add_row(what, shown, GOALS.get(what, ""))
+    console.print(table)
+
+
+def _run(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a measurement in a process of its own; its last line is its result."""
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{module} failed:\n{done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Whole calls flow in through log, core and store; CPU time, memory and disk use flow out.
+
+Run in a process of its own, so that its CPU time and memory are the pipeline's alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from infra import clickhouse
+from pipeline.commands.common import embedded_url
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.patience import Patience
+from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.client import Client
+from pipeline.sinks.migrate import migrate
+from pipeline.topology import TopologySettings
+from schemas.records import LIVE
+from tests.bench.events import call_events
+
+CHUNK = 5_000
+OPEN_CONTACTS = 100_000
+
+
+def open_pipeline(directory: Path) -> Embedded:
+    """The embedded pipeline on a directory, over the embedded store, not started yet."""
+    client = Client(embedded_url(directory / "clickhouse"))
+    migrate(client)
+    engine = Engine(TopologySettings(), ClickHouseStore(client), Patience(print))
+    return Embedded(EmbeddedSettings(directory), engine)
+
+
+def full_path(directory: Path, calls: int) -> dict[str, float]:
+    """Publish, apply and flush whole calls; what it took per event, and what it left on disk."""
+    with open_pipeline(directory) as pipeline:
+        pipeline.start()
+        gc.collect()
+        events = 0
+        publish_s = apply_s = 0.0
+        chunk: list[bytes] = []
+        for event in call_events(calls):
+            chunk.append(event)
+            if len(chunk) == CHUNK:
+                publish_s += _timed(lambda: pipeline.publish(LIVE, chunk))
+                apply_s += _timed(pipeline.catch_up)
+                events += len(chunk)
+                chunk.clear()
+        apply_s += _timed(pipeline.flush)
+        server = clickhouse.status(directory / "clickhouse")
+        return {
+            "events": events,
+            "publish_us": 1e6 * publish_s / events,
+            "apply_us": 1e6 * apply_s / events,
+            "pipeline_rss": _rss_of("self"),
+            "store_rss": _rss_of(str(server.pid)) if server else 0,
+            "log_bytes_per_event": _size(directory / "log") / events,
+            "store_bytes_per_event": _size(directory / "clickhouse") / events,
+        }
+
+
+def open_contacts(directory: Path) -> dict[str, float]:
+    """Leave 100k callers waiting at a checkpoint."""
+    with open_pipeline(directory) as pipeline:
+        pipeline.start()
+        now = pipeline.now()
+        for start in range(0, OPEN_CONTACTS, CHUNK):
+            pipeline.publish(LIVE, _waiting(range(start, start + CHUNK), now))
+            pipeline.catch_up()
+        pipeline.flush()
+    return {}
+
+
+def restart(directory: Path) -> dict[str, float]:
+    """How long a start takes with 100k callers waiting, the store's own start not counted."""
+    started = time.perf_counter()
+    with open_pipeline(directory) as pipeline:
+        connected = time.perf_counter()
+        pipeline.start()
+        ready = time.perf_counter()
+        contacts = sum(len(shard.contacts) for shard in pipeline.engine.stage1.shards.values())
+        return {"open_s": connected - started, "start_s": ready - connected, "contacts": contacts}
+
+
+def _waiting(numbers: Iterable[int], now_ms: int) -> list[bytes]:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_ms // 1000))
+    return [
+        json.dumps(
+            {
+                "event_id": f"waiting-{number}",
+                "event_type": "call.queued",
+                "site": "example",
+                "source": "acd-1",
+                "occurred_at": stamp,
+                "contact_id": f"waiting-{number:07d}",
+                "customer_id": f"customer-{number:07d}",
+                "queue": "general",
+                "channel": "voice",
+            }
+        ).encode()
+        for number in numbers
+    ]
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def _rss_of(process: str) -> float:
+    if process == "self":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = Path("/proc", process, "status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def _size(directory: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
+
+
+PARTS = {"full_path": full_path, "open_contacts": open_contacts, "restart": restart}
+
+
+if __name__ == "__main__":
+    part, directory, *rest = sys.argv[1:]
+    print(json.dumps(PARTS[part](Path(directory), *map(int, rest))))  # type: ignore[operator]
