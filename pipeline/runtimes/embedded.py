@@ -21,6 +21,7 @@ from typing import Self
 
 import msgspec
 
+from pipeline.errors import LogError
 from pipeline.log.embedded import EmbeddedLog, LogPosition
 from pipeline.log.partition import shard_of
 from pipeline.runtimes.engine import Engine, LogIdentity
@@ -72,7 +73,14 @@ class Embedded:
         self._last_flush = 0
         self._unflushed = 0
         directory = settings.directory
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = (
+                f"the data directory {directory} cannot be made: {error.strerror}; name another "
+                "with --data-dir"
+            )
+            raise LogError(msg) from error
         self.log = EmbeddedLog.open(
             directory / "log", settings.shards, segment_bytes=settings.segment_bytes
         )
@@ -260,7 +268,8 @@ class Embedded:
 
     def flush(self) -> None:
         """Write all that changed to the store and let go of what the log need not keep."""
-        self.engine.flush(list(self._position), self.now())
+        if not self.engine.flush(list(self._position), self.now()):
+            return
         self._unflushed = 0
         self._last_flush = self._now
         self.log.retain(self._position, self._now - self.settings.retention_ms)

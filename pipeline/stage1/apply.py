@@ -110,7 +110,8 @@ class Applier:
 
     def _advance(self, state: ShardState, domain: str, watermark: int, revision: int) -> None:
         timeline = state.timeline
-        minute = minute_of(timeline.watermark(domain))
+        before = timeline.watermark(domain)
+        minute = minute_of(before)
         if not timeline.advance(domain, watermark):
             return
         while (timer := timeline.next_due(domain)) is not None:
@@ -122,7 +123,8 @@ class Applier:
                 self.steps.append((state, domain, timer.due, state.configs))
             state.touch(contact)
             contact.pass_deadline(timer.due, revision)
-            self._follow(state, contact, domain, timer.due)
+            # The timer of a late event may be due in a minute that has been published already.
+            self._follow(state, contact, domain, max(before, timer.due))
         if minute_of(watermark) > minute:
             self.steps.append((state, domain, watermark, state.configs))
 

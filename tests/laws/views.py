@@ -1,0 +1,89 @@
+"""A store flows in, what people would see in it flows out, in a form that can be compared.
+
+Views, not tables: `revision` is left out (DESIGN.md section 4), and so are rows and callers that
+count nothing, because a contribution that was taken back leaves such a row or none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.contribution import Measure
+from pipeline.exchange import PROCESS
+from pipeline.operators.rows import RowKey
+from pipeline.sinks.memory import MemoryStore
+from schemas.records import RecordKind
+
+REVISION = 3
+"""The place of `revision` among the columns of `contacts`; the shard stands before it."""
+SHARD = 2
+
+
+@dataclass
+class Views:
+    """What stands in a store."""
+
+    rows: dict[tuple[int, RowKey], dict[Measure, int]]
+    contacts: dict[tuple[str, str], list[Any]]
+    callers: dict[tuple[str, ...], dict[str, int]]
+    transitions: dict[tuple[str, int], tuple[Any, ...]]
+    letters: dict[tuple[int, int], tuple[Any, ...]]
+    raw: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
+
+    def merged(self, family: str = "calls") -> dict[RowKey, Counter[Measure]]:
+        """The base rows of a family, summed over shards."""
+        sums: dict[RowKey, Counter[Measure]] = {}
+        for (_, key), measures in self.rows.items():
+            if key.family == family:
+                sums.setdefault(key, Counter()).update(measures)
+        return {key: sum_ for key, sum_ in sums.items() if any(sum_.values())}
+
+    def people(self) -> dict[tuple[str, str], list[Any]]:
+        """The contacts without the shard they lie on."""
+        return {key: row[:SHARD] + row[SHARD + 1 :] for key, row in self.contacts.items()}
+
+    def intake(self, *measures: str) -> Counter[tuple[Any, ...]]:
+        """Sums of intake by site, set, values and measure, over all minutes and shards."""
+        sums: Counter[tuple[Any, ...]] = Counter()
+        for (_, key), row in self.rows.items():
+            if key.family == "intake":
+                for measure in measures:
+                    sums[key.site, key.dims, key.values, measure] += row.get(measure, 0)
+        return +sums
+
+
+def views(store: MemoryStore) -> Views:
+    """What a store in memory shows."""
+    return Views(
+        rows={at: measures for at, (measures, _) in store.rows.items() if measures},
+        contacts={
+            key: row[:REVISION] + row[REVISION + 1 :] for key, (_, row) in store.contacts.items()
+        },
+        callers={
+            tuple(key): starts
+            for key, stored in store.callers.items()
+            if (starts := json.loads(stored.state))
+        },
+        transitions={key: tuple(row) for key, row in store.transitions.items()},
+        letters={key: tuple(row) for key, row in store.dead_letters.items()},
+        raw={key: tuple(row) for key, row in store.raw.items() if row.kind != RecordKind.TICK},
+    )
+
+
+def remembered(store: MemoryStore) -> dict[str, Any]:
+    """What the checkpoint holds that the future depends on."""
+    items = store.checkpoint.values()
+    held: dict[str, Any] = {
+        f"{item.shard} {item.family} {item.key}": json.loads(item.state or "null")
+        for item in items
+        if item.family in {"contact", "config"} or (item.shard == PROCESS and item.key)
+    }
+    for item in items:
+        if item.family == "meta":
+            meta = json.loads(item.state or "")
+            fields = ("offset", "watermarks", "pending", "configs", "held_ticks")
+            held[f"{item.shard} meta"] = {name: meta[name] for name in fields}
+    return held
