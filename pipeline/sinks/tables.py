@@ -54,20 +54,27 @@ def base_columns(family: RowFamily, rows: Sequence[BaseRow]) -> Columns:
         key = (row.key.site, row.key.dims, row.key.minute // 1000)
         keys.append((*key, *dims, row.shard, row.revision))
     columns = transpose(keys, len(family.columns) - len(family.measures))
-    for measure in family.measures:
-        if measure in family.histograms:
-            columns.append([_bins(measure, row) for row in rows])
-        else:
-            columns.append([row.measures.get(measure, 0) for row in rows])
+    columns.extend(_measure_columns(family, rows))
     return columns
 
 
-def _bins(histogram: str, row: BaseRow) -> dict[int, int]:
-    return {
-        measure[1]: count
-        for measure, count in row.measures.items()
-        if isinstance(measure, tuple) and measure[0] == histogram
+def _measure_columns(family: RowFamily, rows: Sequence[BaseRow]) -> Columns:
+    """A column per measure. Most are 0 in most rows, so only what is there is looked at."""
+    nothing: dict[int, int] = {}
+    by_name: dict[str, list[Any]] = {
+        name: [nothing if name in family.histograms else 0] * len(rows) for name in family.measures
     }
+    for index, row in enumerate(rows):
+        for measure, value in row.measures.items():
+            if isinstance(measure, str):
+                by_name[measure][index] = value
+                continue
+            name, bin_ = measure
+            bins = by_name[name]
+            if bins[index] is nothing:
+                bins[index] = {}
+            bins[index][bin_] = value
+    return list(by_name.values())
 
 
 def caller_columns(callers: Sequence[Caller]) -> Columns:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from pipeline.contribution import Measure, revision_of
 from pipeline.dedupe import RecentIds
 from pipeline.exchange import Checkpoint, CheckpointItem, ContactKey, RawRow
@@ -194,7 +196,7 @@ class ShardState:
 
 
 def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()
 
 
 def _row_key(parts: list[Any]) -> RowKey:
