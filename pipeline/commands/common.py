@@ -26,8 +26,8 @@ def default_data_dir() -> Path:
     return Path(home) / "goldpan"
 
 
-def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--data-dir` and `--clickhouse`."""
+def add_data_dir_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-dir`."""
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -35,6 +35,11 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where log and embedded store lie (default: %(default)s)",
     )
+
+
+def add_store_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-dir` and `--clickhouse`."""
+    add_data_dir_option(parser)
     parser.add_argument(
         "--clickhouse",
         metavar="URL",
@@ -83,12 +88,16 @@ def connect(options: argparse.Namespace, patience: Patience | None = None) -> Cl
         SinkError: it cannot be reached, or its schema does not fit.
     """
     client = unchecked(options)
-    client.execute("SELECT 1")
     fit = partial(migrate if options.clickhouse is None else check_current, client)
-    if patience is None:
-        fit()
-    else:
-        patience.insist(fit)
+    try:
+        client.execute("SELECT 1")
+        if patience is None:
+            fit()
+        else:
+            patience.insist(fit)
+    except BaseException:
+        client.close()
+        raise
     return client
 
 

@@ -12,8 +12,15 @@ from pipeline.config import content_hash, load_site
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     config = commands.add_parser("config", help="check a site's configuration")
-    config.add_argument("action", choices=("check",))
-    config.add_argument("site", type=Path, nargs="?", default=EXAMPLE_SITE, metavar="FILE")
+    config.add_argument("action", choices=("check",), help="name every mistake, with its line")
+    config.add_argument(
+        "site",
+        type=Path,
+        nargs="?",
+        default=EXAMPLE_SITE,
+        metavar="FILE",
+        help="the site's configuration (default: the example centre, infra/site/site.yaml)",
+    )
     config.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from infra import clickhouse
-from pipeline.commands.common import add_store_options, tell, unchecked
+from pipeline.commands.common import add_data_dir_option, add_store_options, tell, unchecked
 from pipeline.errors import StoreRefused
 from pipeline.sinks.migrate import migrate, schema_version
 
@@ -13,8 +13,12 @@ from pipeline.sinks.migrate import migrate, schema_version
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both commands."""
     db = commands.add_parser("db", help="start, stop or look at the embedded store")
-    db.add_argument("action", choices=("start", "stop", "status"))
-    add_store_options(db)
+    db.add_argument(
+        "action",
+        choices=("start", "stop", "status"),
+        help="other commands start it by themselves; it runs on until it is stopped",
+    )
+    add_data_dir_option(db)
     db.set_defaults(run=run_db)
     migrations = commands.add_parser("migrate", help="bring the store to this version's schema")
     add_store_options(migrations)
@@ -46,10 +50,8 @@ def run_db(options: argparse.Namespace) -> int:
 
 def run_migrate(options: argparse.Namespace) -> int:
     """Apply what migrations are missing."""
-    client = unchecked(options)
-    applied = migrate(client)
-    for name in applied:
-        print(f"applied {name}")
-    tell(f"{client.place} has schema {schema_version(client)}")
-    client.close()
+    with unchecked(options) as client:
+        for name in migrate(client):
+            print(f"applied {name}")
+        tell(f"{client.place} has schema {schema_version(client)}")
     return 0

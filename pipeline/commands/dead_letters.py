@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import shutil
+import sys
+import textwrap
 
 from pipeline.commands.common import add_store_options, connect
 from pipeline.decode import masked
@@ -23,8 +21,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the command."""
     parser = commands.add_parser("dead-letters", help="look at what could not be counted")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="the newest, a line each, and counts by reason")
-    listing.add_argument("--most", type=int, default=20, metavar="N", help="default %(default)s")
+    listing = actions.add_parser("list", help="the newest, with what to do, and counts")
+    listing.add_argument(
+        "--most", type=int, default=20, metavar="N", help="how many (default: %(default)s)"
+    )
     listing.add_argument("--reason", metavar="REASON", help="only those of this reason")
     add_store_options(listing)
     listing.set_defaults(run=run_list)
@@ -36,28 +36,34 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def run_list(options: argparse.Namespace) -> int:
     """List dead letters, newest first."""
-    client = connect(options)
-    counts = client.execute(
-        "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason ORDER BY count() DESC"
-    )
+    with connect(options) as client:
+        counts = client.execute(
+            "SELECT reason, count() FROM dead_letters FINAL GROUP BY reason "
+            "ORDER BY count() DESC, reason"
+        )
+        rows = client.execute(
+            f"SELECT {_WHERE}, concat(toString(toDateTime(ingest_time, 'UTC')), ' UTC'), reason, "
+            "source, event_type, detail "
+            "FROM dead_letters FINAL WHERE %(reason)s = '' OR reason = %(reason)s "
+            "ORDER BY ingest_time DESC, shard, offset LIMIT %(most)s",
+            {"reason": options.reason or "", "most": max(0, options.most)},
+        )
     if not counts:
         print("no dead letters")
         return 0
-    rows = client.execute(
-        f"SELECT {_WHERE}, toString(ingest_time), source, event_type, reason, detail "
-        "FROM dead_letters FINAL WHERE %(reason)s = '' OR reason = %(reason)s "
-        "ORDER BY ingest_time DESC, shard, offset LIMIT %(most)s",
-        {"reason": options.reason or "", "most": max(0, options.most)},
-    )
-    client.close()
-    table = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False)
-    for name in ("place", "arrived (UTC)", "source", "event type", "reason", "what to do"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    Console(highlight=False).print(table)
+    for *cells, detail in rows:
+        print("  ".join(cell for cell in cells if cell))
+        print(_indented(detail))
     print(", ".join(f"{count:,} {reason}" for reason, count in counts))
     return 0
+
+
+def _indented(sentence: str) -> str:
+    """A sentence under its line: broken for a person at a terminal, whole for a program."""
+    if not sys.stdout.isatty():
+        return f"    {sentence}"
+    width = max(40, shutil.get_terminal_size().columns)
+    return textwrap.fill(sentence, width, initial_indent="    ", subsequent_indent="    ")
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -66,9 +72,8 @@ def run_show(options: argparse.Namespace) -> int:
     if match is None:
         msg = f"{options.place!r} is not a place: copy one from 'goldpan dead-letters list'"
         raise ConfigError(msg)
-    client = connect(options)
-    rows = _read(client, *(int(part) for part in match.groups()))
-    client.close()
+    with connect(options) as client:
+        rows = _read(client, *(int(part) for part in match.groups()))
     if not rows:
         msg = f"there is no dead letter at {options.place}"
         raise ConfigError(msg)

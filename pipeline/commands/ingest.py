@@ -44,10 +44,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the command."""
     parser = commands.add_parser("ingest", help="take a file of calls or events in")
     parser.add_argument("file", type=Path, metavar="FILE", help="plain or gzip")
-    parser.add_argument("--format", choices=FORMATS, required=True)
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        required=True,
+        help="calls as a bank's switch logs them, or events as JSON, one a line",
+    )
     parser.add_argument(
         "--max-bad-share",
-        type=float,
+        type=_share,
         metavar="SHARE",
         help="stop when more than this share is bad, 0 to 1 (default: the site's)",
     )
@@ -69,17 +74,28 @@ def run(options: argparse.Namespace) -> int:
     )
     with _progress(options.file.name, source) as bar:
         patience = Patience(bar.tell)
-        client = connect(options, patience)
         settings = TopologySettings(default_site=site.site)
-        engine = Engine(settings, ClickHouseStore(client), patience)
-        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
-            pipeline.start()
-            version, content = content_hash(site), canonical_json(site)
-            pipeline.configure(site.site, version, content, "goldpan ingest")
-            result = ingest(pipeline, source, domain, limits, bar.advance_to)
-        client.close()
+        with connect(options, patience) as client:
+            engine = Engine(settings, ClickHouseStore(client), patience)
+            with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
+                pipeline.start()
+                version, content = content_hash(site), canonical_json(site)
+                pipeline.configure(site.site, version, content, "goldpan ingest")
+                result = ingest(pipeline, source, domain, limits, bar.advance_to)
     _summary(options.file, source, result)
     return 0
+
+
+def _share(text: str) -> float:
+    """A share as it was typed."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        msg = f"{text!r} is not a share: write 0 to 1"
+        raise argparse.ArgumentTypeError(msg)
+    return share
 
 
 def source_of(options: argparse.Namespace, site: SiteConfig) -> Source:

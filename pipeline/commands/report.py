@@ -21,12 +21,24 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "metrics", nargs="+", metavar="METRIC", help="id, id:variant, or name=formula"
     )
-    parser.add_argument("--by", choices=tuple(PERIODS), default="day")
-    parser.add_argument("--group", default="", metavar="DIM,...", help="queue, agent_id, ...")
-    parser.add_argument("--from", dest="start", metavar="TIME", help="local; included")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="local; not included")
-    parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
-    parser.add_argument("--lang", choices=("en", "zh"), default="en")
+    parser.add_argument(
+        "--by", choices=tuple(PERIODS), default="day", help="one row each (default: day)"
+    )
+    parser.add_argument(
+        "--group", default="", metavar="DIM,...", help="and one row each: queue, agent_id, ..."
+    )
+    parser.add_argument(
+        "--from", dest="start", metavar="TIME", help="the first moment, in the site's time zone"
+    )
+    parser.add_argument(
+        "--to", dest="end", metavar="TIME", help="the moment after the last, in the same"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: table"
+    )
+    parser.add_argument(
+        "--lang", choices=("en", "zh"), default="en", help="of names in the table (default: en)"
+    )
     parser.add_argument(
         "--definitions", type=Path, metavar="FILE", help="further metrics and measures (YAML)"
     )
@@ -50,9 +62,8 @@ def run(options: argparse.Namespace) -> int:
         catalogue=catalogue_of(options.definitions),
     )
     report.queries()  # a wrong name is said before a store is started for it
-    client = connect(options)
-    table = report.run(client)
-    client.close()
+    with connect(options) as client:
+        table = report.run(client)
     writer = WRITERS.get(options.format)
     sys.stdout.write(writer(table) if writer else as_text(table, options.lang))
     return 0

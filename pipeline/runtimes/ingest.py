@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from pipeline.errors import TooManyBadEvents
+from pipeline.errors import InputError, TooManyBadEvents
 from pipeline.runtimes.embedded import Embedded
 from pipeline.sources.source import Source
 from pipeline.sources.subjects import Progress
 from schemas.records import RecordKind
 
-CHUNK = 2_000
+CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,11 @@ def ingest(
     events = source.events()
     _skip(events, start)
     # Chunks end at the same events whether the run was cut off or not, and so do its watermarks.
-    while chunk := list(islice(events, CHUNK - done % CHUNK)):
+    broken: InputError | None = None
+    while broken is None:
+        chunk, broken = _read(events, CHUNK - done % CHUNK)
+        if not chunk:
+            break
         pipeline.publish(domain, chunk, source.allowed_lateness_ms)
         done += len(chunk)
         pipeline.subjects.set_progress(domain, Progress(done, ended=False, name=source.name))
@@ -81,12 +85,26 @@ def ingest(
         pipeline.tick()
         pipeline.catch_up()
         progress(done)
-        _check(pipeline, rejections[domain] - rejected_before, limits, done - start)
+        if broken is None:
+            _check(pipeline, rejections[domain] - rejected_before, limits, done - start)
+    if broken is not None:
+        pipeline.settle()
+        raise broken
     pipeline.publish_everywhere(RecordKind.END, domain)
     pipeline.settle()
     pipeline.subjects.set_progress(domain, Progress(done, ended=True, name=source.name))
     pipeline.save_subjects()
     return IngestResult(done, start, rejections[domain] - rejected_before)
+
+
+def _read(events: Iterator[bytes], most: int) -> tuple[list[bytes], InputError | None]:
+    """The next events, and why there are no more if the file breaks off behind them."""
+    chunk: list[bytes] = []
+    try:
+        chunk.extend(islice(events, most))
+    except InputError as error:
+        return chunk, error
+    return chunk, None
 
 
 def _skip(events: Iterator[bytes], count: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from clickhouse_driver import Client as DriverClient
@@ -100,6 +100,12 @@ class Client:
         if self._driver is not None:
             self._driver.disconnect()
             self._driver = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _call(self, use: Callable[[DriverClient], T]) -> T:
         try:
