@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -31,8 +32,14 @@ def _site_id(site: str) -> str:
     return site
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Every zone that this machine knows; finding them reads a thousand files."""
+    return frozenset(available_timezones())
+
+
 def _zone(name: str) -> str:
-    known = available_timezones()
+    known = _zones()
     if name not in known:
         msg = f"not an IANA time zone; {nearest(name, sorted(known)) if name else 'give one'}"
         raise ValueError(msg)

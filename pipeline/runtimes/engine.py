@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pipeline.contribution import revision_of
 from pipeline.dedupe import MAX_IDS, WINDOW_MS
 from pipeline.errors import StoreRefused
 from pipeline.exchange import PROCESS, Checkpoint, CheckpointItem, Flush, Store
@@ -78,7 +79,8 @@ class Engine:
         self._identity = log.identity
         self._number = process.get("number", 0)
         same = process.get("identity") == log.identity and all(
-            _offset(checkpoint, shard) < end for shard, end in enumerate(log.next_offsets)
+            _offset(checkpoint, shard, process["generation"]) < end
+            for shard, end in enumerate(log.next_offsets)
         )
         if same:
             self.generation = process["generation"]
@@ -174,9 +176,11 @@ class Engine:
         return flush
 
 
-def _offset(checkpoint: Checkpoint, shard: int) -> int:
+def _offset(checkpoint: Checkpoint, shard: int, generation: int) -> int:
+    """The last record of the shard that the store may have anything of."""
     meta = checkpoint.of(shard, "meta").get("")
-    return int(json.loads(meta)["offset"]) if meta else -1
+    reach = int(checkpoint.of(shard, "reach").get("", 0)) - revision_of(generation, 0)
+    return max(json.loads(meta)["offset"] if meta else -1, reach)
 
 
 def calm_the_collector() -> None:

@@ -141,13 +141,14 @@ def call(random_: random.Random, contact_id: str, site: str, begin: int) -> list
     if chance() < 0.8:
         who["customer_id"] = f"k{between(1, 4)}"
     late_known = chance() < 0.15
-    first = {} if late_known else who
-    events = []
+    first = {"site": site} if late_known else who
+    events: list[dict[str, Any]] = []
     at = begin
     queue = random_.choice(QUEUES)
 
     def tell(event_type: str, **fields: Any) -> None:
-        about = {"site": site} | (first if event_type != "call.ended" else who)
+        about = {"site": site, "event_id": f"{contact_id}:{len(events)}"}
+        about |= first if event_type != "call.ended" else who
         events.append(event(event_type, at, contact_id, **(about | fields)))
 
     if chance() < 0.3:
