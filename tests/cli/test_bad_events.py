@@ -137,7 +137,8 @@ def test_each_becomes_a_dead_letter_with_a_remedy_and_nothing_else_is_lost(
 
 def test_the_end_before_the_start(goldpan: Goldpan, database: str, tmp_path: Path) -> None:
     file = tmp_path / "shifts.jsonl"
-    shift: dict[str, Any] = {"agent_id": "a1", "from": "2026-03-02T09:00:00Z", "to": "2026-03-02T08:00:00Z"}
+    hours = {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T08:00:00Z"}
+    shift: dict[str, Any] = {"agent_id": "a1", **hours}
     file.write_bytes(event("schedule.segment", "s1", **shift) + b"\n" + queued("c1"))
 
     assert goldpan("ingest", file, "--format", "jsonl").status == 0
