@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.support import Deployment, Views, assert_same
+from infra import clickhouse
+from tests.faults.support import ROOT, Deployment, Views, assert_same
 from tests.infra.support import wait_for
 
 pytestmark = pytest.mark.faults
@@ -48,3 +53,35 @@ def test_a_second_process_on_the_same_directory(deployment: Deployment, day: Pat
         "or choose another data directory\n"
     )
     assert first.process.wait(timeout=60) == 0
+
+
+def test_the_port_that_the_store_had_is_taken(hour: Path, deployment: Deployment) -> None:
+    server = clickhouse.start(deployment.store)
+    clickhouse.stop(deployment.store)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((server.host, server.port))
+        taken.listen()
+
+        deployment.must_ingest(hour)
+
+        now = clickhouse.status(deployment.store)
+    assert now is not None
+    assert now.port != server.port
+
+
+def test_a_reader_that_has_enough(hour: Path, deployment: Deployment) -> None:
+    deployment.must_ingest(hour)
+    command = [sys.executable, "-m", "pipeline", "report", "offered", "--by", "minute"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*command, "--data-dir", deployment.data],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (141, b"")
