@@ -66,11 +66,12 @@ class Killer:
         seconds = self.draw.uniform(0.2, 8.0)
         running = deployment.start_ingest(self.file)
         if running.lives_on(seconds):
-            if self.victim != "pipeline" and deployment.kill_store():
-                self.struck.append(f"store after {seconds:.3f} s")
+            killed = self.victim != "pipeline" and deployment.kill_store()
             if self.victim != "store":
                 running.kill()
-                self.struck.append(f"pipeline after {seconds:.3f} s")
+                killed = True
+            if killed:
+                self.struck.append(f"{self.victim} after {seconds:.3f} s")
         self._goes_on(running)
 
     def _at_a_place(self, deployment: Deployment) -> None:
