@@ -147,10 +147,12 @@ class Stage2:
                 rules.limits(queue).target_pct,
                 group,
             )
-            if alert is None:
-                view.alerts.pop(queue, None)
-            else:
+            if alert is not None:
                 view.alerts[queue] = alert
+            else:
+                view.alerts.pop(queue, None)
+                if queue not in view.sums:
+                    view.rules.pop(queue, None)  # its next count brings the rules along
             if step is not None:
                 yield TransitionRow(
                     site,

@@ -57,6 +57,11 @@ class Timeline:
         self.watermarks[domain] = watermark
         return True
 
+    @property
+    def waiting(self) -> int:
+        """Timers that have not come due, outdated ones included, for a metric."""
+        return sum(len(timers) for timers in self._timers.values())
+
     def set_timer(self, domain: str, timer: Timer) -> None:
         """Ask to be called for `timer` once the domain's watermark has passed its due time."""
         heapq.heappush(self._timers.setdefault(domain, []), timer)

@@ -1,4 +1,4 @@
-"""How often a law is tried: a few examples, always the same, or `LAWS=20` times as many new ones."""
+"""How often a law is tried: some examples, ever the same, or `LAWS=20` times as many new ones."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -59,7 +59,6 @@ class Scenario:
     shards: int = 2
     everywhere: tuple[tuple[int, RecordKind, str, bytes], ...] = ()
     """What enters every shard besides: configurations, the ticks and ends of files."""
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def records(self) -> list[LogRecord]:
         """The log, in the order in which it was written."""
@@ -189,27 +188,30 @@ def call(random_: random.Random, contact_id: str, site: str, begin: int) -> list
     tell("call.ended", talk_ms=between(0, 90_000), ended_by=random_.choice(["agent", "customer"]))
     if chance() < 0.5:
         at += between(0, 30_000)
-        tell("call.acw_ended", acw_ms=20_000)
+        tell("call.acw_ended", acw_ms=20_000, agent_id="a1")
     return events
 
 
 def deliver(
-    random_: random.Random, mood: Mood, content: dict[str, Any], subject: str, domain: str, at: int
+    random_: random.Random, mood: Mood, content: dict[str, Any], plain: Sent
 ) -> Iterator[Sent]:
-    """How one event reaches the log: perhaps late, not at all, several times, or revised."""
+    """How one event reaches the log: perhaps late, not at all, several times, or revised.
+
+    `plain` is its delivery if nothing goes wrong.
+    """
     chance = random_.random
     if chance() < mood.lose:
         return
+    at, payload = plain.at, plain.payload
     if chance() < mood.disorder:
         at += random_.randint(0, LATENESS_MS)
     if chance() < mood.late:
         at += random_.choice([5_000, 70_000, 200_000, 1_500_000, 9_000_000])
-    payload = encode(content)
     if chance() < mood.garble:
         payload = payload[: random_.randint(0, len(payload) - 1)]
-    yield Sent(at, subject, domain, payload)
+    yield plain._replace(at=at, payload=payload)
     if chance() < mood.duplicate:
-        yield Sent(at + random_.choice([0, 1000, 1_200_000]), subject, domain, payload)
+        yield plain._replace(at=at + random_.choice([0, 1000, 1_200_000]), payload=payload)
     revised = dict(content)
     if "wait_ms" in revised:
         revised["wait_ms"] = random_.choice([0, 3000, 25_000])
@@ -217,10 +219,11 @@ def deliver(
         revised["queue"] = random_.choice(QUEUES)
     later = at + random_.choice([0, 10_000, 120_000, 7_000_000])
     if chance() < mood.raise_version:
-        yield Sent(later, subject, domain, encode(revised | {"version": random_.randint(1, 3)}))
+        higher = revised | {"version": random_.randint(1, 3)}
+        yield plain._replace(at=later, payload=encode(higher))
     if chance() < mood.correct:
-        other = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
-        yield Sent(later, subject, domain, encode(revised | other))
+        mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
+        yield plain._replace(at=later, payload=encode(revised | mended))
 
 
 def morning(
@@ -255,7 +258,8 @@ def morning(
             of = domain
             if files and random_.random() < 0.03:
                 of = random_.choice([LIVE, "file:a", "file:b"])
-            sent.extend(deliver(random_, mood, content, subject, of, occurred + 50))
+            plain = Sent(occurred + 50, subject, of, encode(content))
+            sent.extend(deliver(random_, mood, content, plain))
     last = START + (minutes + 10) * 60_000
     if files:
         sent, marks = _into_files(sent, last)
@@ -270,8 +274,8 @@ def morning(
                 }
                 waiting = {"waiting_minutes": random_.choice([1, 3, 120])}
                 settings = {"defaults": {"service_level": level}, "contact_timeouts": waiting}
-                content = configuration(site, at, **settings)
-                everywhere.append((at, RecordKind.EVENT, LIVE, content))
+                changed = configuration(site, at, **settings)
+                everywhere.append((at, RecordKind.EVENT, LIVE, changed))
     latest = max([last, *(s.at for s in sent)])
     ticks = [*range(START, latest, tick_ms * max(1, (latest - START) // (150 * tick_ms)))]
     # Long after everything: so far that every timer has come due, in two steps.

@@ -46,7 +46,7 @@ def run_with_crashes(records: Sequence[LogRecord], seed: int, crashes: int) -> M
         return store
 
 
-@tried(250)
+@tried(150)
 @given(
     seed=st.integers(0, 10**6),
     calls=st.integers(1, 25),

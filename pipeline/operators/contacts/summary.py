@@ -386,7 +386,8 @@ def effective(steps: Iterable[Step]) -> list[Step]:
     """The steps that stand, in order: those that no correction replaces.
 
     Of several corrections of one event the highest version stands (then the greatest id), so the
-    order in which they came does not matter.
+    order in which they came does not matter. Where corrections go round in a circle and nothing
+    would stand, none of them counts as one.
     """
     ordered = sorted(steps)
     best: dict[str, tuple[int, str]] = {}
@@ -396,12 +397,13 @@ def effective(steps: Iterable[Step]) -> list[Step]:
             best[step.corrects] = max(rank, best.get(step.corrects, rank))
     if not best:
         return ordered
-    return [
+    standing = [
         step
         for step in ordered
         if step.event_id not in best
         and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
     ]
+    return standing or ordered
 
 
 def summarise(steps: Iterable[Step]) -> Fact:
