@@ -74,6 +74,7 @@ def test_files_may_not_grow_any_more(
 
 if may_mount():
 
+    @pytest.mark.torture
     def test_the_disk_of_the_log_is_full(
         day: Path,
         undisturbed: Callable[[Path], Views],

@@ -54,6 +54,7 @@ def test_a_store_that_was_deleted_is_built_again_from_the_log(
     assert_same(deployment.views(), undisturbed(hour))
 
 
+@pytest.mark.torture
 def test_a_store_that_was_deleted_in_the_middle(
     day: Path, undisturbed: Undisturbed, deployment: Deployment
 ) -> None:
@@ -97,6 +98,7 @@ def test_all_but_the_store_was_deleted_and_the_file_comes_again(
     assert_same(letters_once(deployment.views()), letters_once(before))
 
 
+@pytest.mark.torture
 def test_a_log_that_was_deleted_in_the_middle(
     day: Path, undisturbed: Undisturbed, deployment: Deployment
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_server_that_is_stopped_and_started(
     assert_same(views_of(external.url), undisturbed(day))
 
 
+@pytest.mark.torture
 def test_waiting_for_a_server_ends_with_a_signal(
     day: Path,
     undisturbed: Callable[[Path], Views],
@@ -76,6 +77,7 @@ def test_waiting_for_a_server_ends_with_a_signal(
     assert_same(views_of(external.url), undisturbed(day))
 
 
+@pytest.mark.torture
 def test_an_embedded_store_that_hangs_for_a_moment(
     day: Path, undisturbed: Callable[[Path], Views], deployment: Deployment
 ) -> None:
