@@ -105,7 +105,7 @@ class Leg:
         self.queue = queue
         self.queued_at = queued_at
         self.implied = False
-        """That its entry is inferred from its exit."""
+        """That its entry is inferred from its exit, and may yet be told."""
         self.exit: Exit = ""
         self.exit_at = 0
         self.wait_ms: int | None = None
@@ -257,7 +257,7 @@ class Fact:
         leg = self._leg
         if leg is not None:
             if leg.implied and leg.queue in {"", queue}:
-                # Two clocks: the exit was stamped a moment before the entry that belongs to it.
+                # Two clocks: the exit was stamped before the entry that belongs to it.
                 leg.implied = False
                 leg.queue = queue
                 leg.queue_cells = []
@@ -275,9 +275,21 @@ class Fact:
 
     def _implied(self, step: Step) -> Leg:
         """A queue entry that was lost, or happened elsewhere: the exit implies it."""
-        return self._enter(
-            _text(step.fields, "queue"), step.at - (_ms(step.fields, "wait_ms") or 0)
-        )
+        leg = self._enter(_text(step.fields, "queue"), step.at - (_ms(step.fields, "wait_ms") or 0))
+        leg.implied = True
+        return leg
+
+    def _talk_of(self, step: Step) -> Leg | None:
+        """The stay that the agent of a talk answered, else the present one.
+
+        After a transfer the caller may wait in the next queue before the first agent is done.
+        """
+        agent_id = _text(step.fields, "agent_id")
+        if agent_id:
+            for leg in reversed(self.legs):
+                if leg.agent_id == agent_id:
+                    return leg
+        return self._leg
 
     def _answered(self, step: Step) -> None:
         leg = self._leg
@@ -339,7 +351,9 @@ class Fact:
             self.phase = phase
 
     def _ended(self, step: Step) -> None:
-        leg = self._leg
+        if self._leg is not None:
+            self._leg.implied = False  # an entry that comes later is another one
+        leg = self._talk_of(step)
         talk = _ms(step.fields, "talk_ms")
         if leg is None or leg.exit not in {"answered", "callback"}:
             if self.loose_talk_ms is None:
@@ -356,7 +370,7 @@ class Fact:
         leg.ended_by = _text(step.fields, "ended_by")
 
     def _acw_ended(self, step: Step) -> None:
-        leg = self._leg
+        leg = self._talk_of(step)
         if leg is not None and leg.exit == "answered" and leg.acw_ms is None:
             leg.acw_ms = _ms(step.fields, "acw_ms")
             leg.acw_at = step.at
