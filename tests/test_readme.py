@@ -61,7 +61,7 @@ def test_commands_that_are_told_exist(command: str, capsys: pytest.CaptureFixtur
 def test_every_command_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    commands = re.findall(r"^    ([a-z-]+) ", capsys.readouterr().out, re.MULTILINE)
+    commands = re.findall(r"^    ([a-z-]+)(?= |$)", capsys.readouterr().out, re.MULTILINE)
     assert len(commands) > 1
     assert set(commands) <= {command.split()[1] for command in told("goldpan")}
 
