@@ -22,6 +22,7 @@ record.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pipeline.parity.contacts_sql import CONTACTS, PLACE, stepwise
 
@@ -167,69 +168,76 @@ def _one(measure: str, when: str = "1", value: str = "1", bin_: str = "0") -> st
     return f"('{measure}', toUInt16({bin_}), if({when}, toInt64({value}), 0))"
 
 
-def _cell(scope: str, at: str, when: str, *measures: str) -> str:
-    return f"({scope}, {at}, if({when}, [{', '.join(measures)}], []))"
+class _Cell(NamedTuple):
+    """What counts at one moment: in which scope, when (epoch ms), if, and what."""
+
+    scope: str
+    at: str
+    when: str
+    measures: tuple[str, ...]
 
 
-_CELLS = ", ".join(
-    [
-        _cell("'site'", "started_at", "i < 2", _one("contacts"), _one("callers", "is_new_caller")),
-        _cell(
-            "'site'",
-            "gave_up_in_menu.at",
-            "empty(all_stays) AND gave_up_in_menu.n > 0 AND NOT failed",
-            _one("ivr_abandoned"),
-        ),
-        _cell(
-            "scope", "s.entry", "is_offered", _one("offered"), _one("unmatched", "NOT identified")
-        ),
-        _cell("scope", "decided_at", "is_offered AND is_decided", _one("sl_offered")),
-        _cell("scope", "due", "is_offered AND NOT is_decided", _one(IN_DOUBT)),
-        _cell("scope", "s.exit_at", "s.exit = 'failed'", _one("route_loss")),
-        _cell(
-            "if(s.exit = 'answered', agent_scope, scope)",
-            "s.exit_at",
-            "is_offered AND s.exit != ''",
-            _one("answered", "s.exit = 'answered'"),
-            _one("answered_in_threshold", "s.exit = 'answered' AND wait <= threshold"),
-            _one("answered_20s", "s.exit = 'answered' AND wait <= 20000"),
-            _one("wait_answered_ms", "s.exit = 'answered'", "wait"),
-            _one("wait_answered_bins", "s.exit = 'answered'", bin_=_bin("wait")),
-            _one("abandoned", "s.exit = 'abandoned'"),
-            _one("abandoned_in_threshold", "s.exit = 'abandoned' AND wait <= threshold"),
-            _one("short_abandoned", "s.exit = 'abandoned' AND wait <= short"),
-            _one("wait_abandoned_ms", "s.exit = 'abandoned'", "wait"),
-            _one("wait_short_ms", "s.exit = 'abandoned' AND wait <= short", "wait"),
-            _one("ring_loss", "s.exit = 'abandoned' AND s.phase = 'ring'"),
-            _one("queue_loss", "s.exit = 'abandoned' AND s.phase != 'ring'"),
-            _one("flow_out", "s.exit = 'flow_out'"),
-            _one("callbacks_requested", "s.exit = 'callback'"),
-            _one("callbacks_in_threshold", "s.exit = 'callback' AND wait <= threshold"),
-        ),
-        _cell(
-            "scope",
-            "s.exit_at",
-            "is_offered AND s.exit != ''",
-            _one("wait_exit_bins", bin_=_bin("wait")),
-        ),
-        _cell("scope", "s.reached_at", "s.reached_at > 0", _one("callbacks_done")),
-        _cell(
-            "agent_scope",
-            "s.done_at",
-            "s.done_at > 0 AND s.exit != 'failed'",
-            _one("handled"),
-            _one("talk_ms", value="s.talk"),
-            _one("hold_ms", value="s.hold"),
-            _one("acw_ms", value="acw"),
-            _one("held", "s.holds > 0"),
-            _one("transferred", "s.transfers > 0"),
-            _one("hold_abandoned", "s.hung_up_on_hold"),
-            _one("talk_bins", bin_=_bin("s.talk")),
-            _one("hold_bins", "s.holds > 0", bin_=_bin("s.hold")),
-            _one("acw_bins", "s.acw IS NOT NULL", bin_=_bin("acw")),
-            _one("handle_bins", bin_=_bin("(s.talk + s.hold + acw)")),
-        ),
-    ]
+def _cell(scope: str, at: str, when: str, *measures: str) -> _Cell:
+    return _Cell(scope, at, when, measures)
+
+
+_CELLS = (
+    _cell("'site'", "started_at", "i < 2", _one("contacts"), _one("callers", "is_new_caller")),
+    _cell(
+        "'site'",
+        "gave_up_in_menu.at",
+        "empty(all_stays) AND gave_up_in_menu.n > 0 AND NOT failed",
+        _one("ivr_abandoned"),
+    ),
+    _cell(
+        "scope", "s.entry", "is_offered", _one("offered"), _one("unmatched", "NOT identified")
+    ),
+    _cell("scope", "decided_at", "is_offered AND is_decided", _one("sl_offered")),
+    _cell("scope", "due", "is_offered AND NOT is_decided", _one(IN_DOUBT)),
+    _cell("scope", "s.exit_at", "s.exit = 'failed'", _one("route_loss")),
+    _cell(
+        "if(s.exit = 'answered', agent_scope, scope)",
+        "s.exit_at",
+        "is_offered AND s.exit != ''",
+        _one("answered", "s.exit = 'answered'"),
+        _one("answered_in_threshold", "s.exit = 'answered' AND wait <= threshold"),
+        _one("answered_20s", "s.exit = 'answered' AND wait <= 20000"),
+        _one("wait_answered_ms", "s.exit = 'answered'", "wait"),
+        _one("wait_answered_bins", "s.exit = 'answered'", bin_=_bin("wait")),
+        _one("abandoned", "s.exit = 'abandoned'"),
+        _one("abandoned_in_threshold", "s.exit = 'abandoned' AND wait <= threshold"),
+        _one("short_abandoned", "s.exit = 'abandoned' AND wait <= short"),
+        _one("wait_abandoned_ms", "s.exit = 'abandoned'", "wait"),
+        _one("wait_short_ms", "s.exit = 'abandoned' AND wait <= short", "wait"),
+        _one("ring_loss", "s.exit = 'abandoned' AND s.phase = 'ring'"),
+        _one("queue_loss", "s.exit = 'abandoned' AND s.phase != 'ring'"),
+        _one("flow_out", "s.exit = 'flow_out'"),
+        _one("callbacks_requested", "s.exit = 'callback'"),
+        _one("callbacks_in_threshold", "s.exit = 'callback' AND wait <= threshold"),
+    ),
+    _cell(
+        "scope",
+        "s.exit_at",
+        "is_offered AND s.exit != ''",
+        _one("wait_exit_bins", bin_=_bin("wait")),
+    ),
+    _cell("scope", "s.reached_at", "s.reached_at > 0", _one("callbacks_done")),
+    _cell(
+        "agent_scope",
+        "s.done_at",
+        "s.done_at > 0",
+        _one("handled"),
+        _one("talk_ms", value="s.talk"),
+        _one("hold_ms", value="s.hold"),
+        _one("acw_ms", value="acw"),
+        _one("held", "s.holds > 0"),
+        _one("transferred", "s.transfers > 0"),
+        _one("hold_abandoned", "s.hung_up_on_hold"),
+        _one("talk_bins", bin_=_bin("s.talk")),
+        _one("hold_bins", "s.holds > 0", bin_=_bin("s.hold")),
+        _one("acw_bins", "s.acw IS NOT NULL", bin_=_bin("acw")),
+        _one("handle_bins", bin_=_bin("(s.talk + s.hold + acw)")),
+    ),
 )
 
 _PLACES = """[
@@ -241,22 +249,16 @@ _PLACES = """[
 """Each declared set of dimensions, with the values that a contact's stay has in it."""
 
 
-def calls_rows(zones: Sequence[tuple[str, str]], clocks: str) -> str:
-    """SQL for every count of the family `calls` whose minute lies in the span.
+def call_contacts(zones: Sequence[tuple[str, str]]) -> str:
+    """SQL for the contacts that may count in a span, with all that is to be counted of them.
 
-    Parameters of the query: `site`; `row_from`, `row_to`: the span, epoch ms; `touch_from`,
-    `touch_to`: a contact with an event in here may count in the span; `load_from`, `load_to`: all
-    events of such contacts lie in here.
+    Parameters of the query: `site`; `touch_from`, `touch_to`: a contact with an event in here may
+    count in the span; `load_from`, `load_to`: all events of such contacts lie in here. Epoch ms.
 
     Args:
         zones: (configuration hash, IANA zone).
-        clocks: SQL for an array of (shard, domain, watermark, place of the record that moved it
-            there) with one element for each domain that has not ended.
-
-    Returns:
-        A query with the columns of a row's key but the shard, then `measure`, `bin` and `value`.
     """
-    contacts = f"""
+    return f"""
 SELECT
     c.shard AS shard, c.contact AS contact, f.rules AS rules, {", ".join(_CARRIED)},
     all_stays, counted,
@@ -266,12 +268,27 @@ SELECT
 FROM ({_COUNTED}) AS c
 ASOF LEFT JOIN ({_FORCE}) AS f ON c.shard = f.shard AND c.began_at_place > f.place
 """
+
+
+def calls_rows(contacts: str, clocks: str) -> str:
+    """SQL for every count of the family `calls` whose minute lies in the span.
+
+    Parameters of the query: `site`; `row_from`, `row_to`: the span, epoch ms.
+
+    Args:
+        contacts: a table that holds what `call_contacts` gives.
+        clocks: SQL for an array of (shard, domain, watermark, place of the record that moved it
+            there) with one element for each domain that has not ended.
+
+    Returns:
+        A query with the columns of a row's key but the shard, then `measure`, `bin` and `value`.
+    """
     counted = f"""
 SELECT
     shard, contact, rules, {", ".join(_CARRIED)}, all_stays, is_new_caller, s, i,
     own[s.queue] AS limits, usual_threshold_s, usual_short_s
 FROM (
-    SELECT *, s, i FROM ({contacts}) LEFT ARRAY JOIN counted AS s, arrayEnumerate(counted) AS i
+    SELECT *, s, i FROM {contacts} LEFT ARRAY JOIN counted AS s, arrayEnumerate(counted) AS i
 ) AS c
 LEFT JOIN ({_LIMITS}) AS l USING (rules)
 """
@@ -298,7 +315,21 @@ LEFT JOIN ({_LIMITS}) AS l USING (rules)
             AS is_decided,
         multiIf(s.exit = '', due, wait <= threshold, s.exit_at, least(s.exit_at, due)) AS decided_at
         """,
-        f"arrayFilter(c -> notEmpty(c.3), [{_CELLS}]) AS cells, {_PLACES} AS places",
+        ", ".join(
+            f"if({cell.when}, [{', '.join(cell.measures)}], []) AS measures_{number}"
+            for number, cell in enumerate(_CELLS)
+        ),
+        ", ".join(
+            [
+                f"{_PLACES} AS places",
+                "[{}] AS cells".format(
+                    ", ".join(
+                        f"({cell.scope}, {cell.at}, measures_{number})"
+                        for number, cell in enumerate(_CELLS)
+                    )
+                ),
+            ]
+        ),
     )
     return f"""
 SELECT
