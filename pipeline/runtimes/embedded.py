@@ -103,10 +103,6 @@ class Embedded:
         if self.engine.position is not None:
             self._position = LogPosition(*self.engine.position)
         self._recover_subjects()
-        if self.engine.position is None:
-            # A generation begins with its checkpoint. If one were killed before it had any, what
-            # it had written of the raw events would count as seen by the generation after it.
-            self.flush()
         self._last_flush = self._last_tick = self.now()
         self.catch_up()
 

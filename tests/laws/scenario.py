@@ -135,61 +135,100 @@ def configuration(site: str, at: int, **settings: Any) -> bytes:
 
 def call(random_: random.Random, contact_id: str, site: str, begin: int) -> list[dict[str, Any]]:
     """The events of one call, of any shape, in the order in which they happened."""
-    chance, between = random_.random, random_.randint
-    who: dict[str, Any] = {"site": site}
-    if chance() < 0.8:
-        who["customer_id"] = f"k{between(1, 4)}"
-    late_known = chance() < 0.15
-    first = {"site": site} if late_known else who
-    events: list[dict[str, Any]] = []
-    at = begin
-    queue = random_.choice(QUEUES)
+    story = _Call(random_, contact_id, site, begin)
+    if story.enters():
+        story.stays()
+    return story.events
 
-    def tell(event_type: str, **fields: Any) -> None:
-        about = {"site": site, "event_id": f"{contact_id}:{len(events)}"}
-        about |= first if event_type != "call.ended" else who
-        events.append(event(event_type, at, contact_id, **(about | fields)))
 
-    if chance() < 0.3:
-        tell("ivr.started")
-        at += between(0, 20_000)
-        tell("ivr.ended", ivr_ms=1000, contained=chance() < 0.2)
-    if chance() < 0.05:
-        tell("call.abandoned", wait_ms=500, phase="ivr")
-        return events
-    if chance() < 0.05:
-        tell("call.failed", wait_ms=0, reason="busy")
-        return events
-    shape = chance()
-    for _ in range(2 if shape < 0.2 else 1):
-        tell("call.queued", queue=queue, channel="phone")
-        wait = random_.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
-        at += wait
-        if shape < 0.1:
-            tell("call.flow_out", wait_ms=wait)
-            queue = random_.choice(QUEUES)
-            continue
-        if shape > 0.95:
-            tell("call.callback", wait_ms=wait)
-        elif shape > 0.6:
-            tell("call.abandoned", wait_ms=wait, phase=random_.choice(["queue", "ring"]))
-            return events
-        if shape > 0.55:
-            return events
-        tell("call.answered", wait_ms=wait, agent_id=f"a{between(1, 2)}", team="t")
-        at += between(0, 5000)
-        if chance() < 0.2:
-            tell("call.held", hold_ms=1000)
-        if 0.1 <= shape < 0.2:
-            at += between(0, 1000)
-            tell("call.transferred", to_queue=queue)
-            queue = random_.choice(QUEUES)
-    at += between(0, 200_000)
-    tell("call.ended", talk_ms=between(0, 90_000), ended_by=random_.choice(["agent", "customer"]))
-    if chance() < 0.5:
-        at += between(0, 30_000)
-        tell("call.acw_ended", acw_ms=20_000, agent_id="a1")
-    return events
+_SHAPES = {
+    "is served": 8,
+    "gives up": 6,
+    "flows out": 2,
+    "is handed on": 2,
+    "asks to be called back": 1,
+    "is not heard of again": 1,
+}
+"""What becomes of those who wait, and how often."""
+
+
+class _Call:
+    """A call as it unfolds."""
+
+    def __init__(self, random_: random.Random, contact_id: str, site: str, begin: int) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._random = random_
+        self._contact_id = contact_id
+        self._at = begin
+        self._about: dict[str, Any] = {"site": site}
+        self._who: dict[str, Any] = {}
+        if self._happens(0.8):
+            self._who["customer_id"] = f"k{random_.randint(1, 4)}"
+        if not self._happens(0.15):  # else the caller becomes known at the end
+            self._about |= self._who
+
+    def _happens(self, share: float) -> bool:
+        return self._random.random() < share
+
+    def _pass(self, most_ms: int) -> None:
+        self._at += self._random.randint(0, most_ms)
+
+    def _tell(self, event_type: str, **fields: Any) -> None:
+        about = self._about | {"event_id": f"{self._contact_id}:{len(self.events)}"}
+        self.events.append(event(event_type, self._at, self._contact_id, **(about | fields)))
+
+    def enters(self) -> bool:
+        """What comes before the queue; whether the caller gets there."""
+        if self._happens(0.3):
+            self._tell("ivr.started")
+            self._pass(20_000)
+            self._tell("ivr.ended", ivr_ms=1000, contained=self._happens(0.2))
+        if self._happens(0.05):
+            self._tell("call.abandoned", wait_ms=500, phase="ivr")
+            return False
+        if self._happens(0.05):
+            self._tell("call.failed", wait_ms=0, reason="busy")
+            return False
+        return True
+
+    def stays(self) -> None:
+        """One stay in a queue, or two."""
+        [shape] = self._random.choices(list(_SHAPES), list(_SHAPES.values()))
+        for again in (True, False) if shape in {"flows out", "is handed on"} else (False,):
+            self._tell("call.queued", queue=self._random.choice(QUEUES), channel="phone")
+            wait = self._random.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
+            self._at += wait
+            if shape == "flows out" and again:
+                self._tell("call.flow_out", wait_ms=wait)
+            elif shape == "gives up":
+                phase = self._random.choice(["queue", "ring"])
+                self._tell("call.abandoned", wait_ms=wait, phase=phase)
+            elif shape != "is not heard of again":
+                if shape == "asks to be called back":
+                    self._tell("call.callback", wait_ms=wait)
+                self._talk(wait, again=again)
+
+    def _talk(self, wait: int, *, again: bool) -> None:
+        """An agent answers; `again` says that the caller is handed on to another queue."""
+        agent = {"agent_id": f"a{self._random.randint(1, 2)}"}
+        self._tell("call.answered", wait_ms=wait, team="t", **agent)
+        self._pass(5_000)
+        if self._happens(0.2):
+            self._tell("call.held", hold_ms=1000)
+        said = agent if self._happens(0.5) else {}
+        if again:
+            self._tell("call.transferred", to_queue="another")
+            self._pass(1_000)
+            if self._happens(0.5):
+                self._tell("call.ended", talk_ms=4000, **said)
+            return
+        self._pass(200_000)
+        talk_ms = self._random.randint(0, 90_000)
+        by = self._random.choice(["agent", "customer"])
+        self._tell("call.ended", talk_ms=talk_ms, ended_by=by, **said, **self._who)
+        if self._happens(0.5):
+            self._pass(30_000)
+            self._tell("call.acw_ended", acw_ms=20_000, **agent)
 
 
 def deliver(

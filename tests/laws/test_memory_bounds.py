@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from pipeline import dedupe
 from pipeline.operators import rows
 from pipeline.runtimes import engine
+from pipeline.sinks.memory import MemoryStore
 from pipeline.stage1 import shard
 from tests.laws.driving import run
 from tests.laws.profile import tried
 from tests.laws.scenario import morning
-from tests.laws.test_crashes import run_with_crashes
+from tests.laws.test_crashes import crash_through
 from tests.laws.views import remembered, views
 
 SHARDS = 2
@@ -49,8 +50,9 @@ def test_crashes_change_nothing_with_little_memory(
 ) -> None:
     records = morning(seed, calls=calls).records()
     undisturbed = run(records, SHARDS)
+    crashed = MemoryStore()
     with pytest.MonkeyPatch.context() as patch:
         forgetful(patch)
-        crashed = run_with_crashes(records, fate, crashes)
+        crash_through(crashed, records, SHARDS, fate, crashes)
     assert views(crashed) == views(undisturbed)
     assert remembered(crashed) == remembered(undisturbed)
