@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from pipeline.config import canonical_json, content_hash
@@ -256,6 +256,10 @@ def deliver(
         revised["wait_ms"] = random_.choice([0, 3000, 25_000])
     if "queue" in revised:
         revised["queue"] = random_.choice(QUEUES)
+    if chance() < 0.2:  # perhaps it was another day
+        occurred = datetime.fromisoformat(content["occurred_at"])
+        hours = random_.choice([1, 14, 30])
+        revised["occurred_at"] = (occurred - timedelta(hours=hours)).isoformat()
     later = at + random_.choice([0, 10_000, 120_000, 7_000_000])
     if chance() < mood.raise_version:
         higher = revised | {"version": random_.randint(1, 3)}
