@@ -1,7 +1,7 @@
 """Changes of contacts flow in, distinct callers a day flow out: each counts once, when first seen.
 
-The state is cold: one row per site, day and caller, looked up when a contact of that caller changes.
-It keeps the moments of all his contacts of the day, so that a correction which moves or removes the
+The state is cold: one row per site, day and caller, looked up when a contact of his changes. It
+keeps the moments of all his contacts of the day, so that a correction which moves or removes the
 first one lets the second take its place.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,12 @@ def bytewax(path: Path) -> Answer:
     windows: list[tuple[str, tuple[int, tuple[int, int, int]]]] = []
     found: list[tuple[str, bool]] = []
 
+    def judge(line: bytes) -> Any:
+        return decode(line, INGEST_MS)
+
+    def topic_of(event: Any) -> tuple[str, int]:
+        return f"{event.customer_id}\t{event.topic}", event.occurred_ms
+
     def fold(row: tuple[int, int, int], event: Any) -> tuple[int, int, int]:
         wait = event.wait_ms
         return row[0] + 1, row[1] + wait, max(row[2], wait)
@@ -34,7 +41,7 @@ def bytewax(path: Path) -> Answer:
 
     flow = Dataflow("simple_job")
     source = op.input("in", flow, TestingSource(lines(path), batch_size=1_000))
-    events = op.map("decode", source, lambda line: decode(line, INGEST_MS))
+    events = op.map("decode", source, judge)
     split = op.branch("kind", events, lambda event: event.event_type == "call.answered")
     keyed = op.key_on("queue", split.trues, lambda event: event.queue)
     clock: EventClock[Any] = EventClock(
@@ -43,14 +50,11 @@ def bytewax(path: Path) -> Answer:
     windower = TumblingWindower(length=timedelta(minutes=1), align_to=align)
     folded = fold_window("waits", keyed, clock, windower, lambda: (0, 0, 0), fold, lambda a, _: a)
     op.output("windows", folded.down, TestingSink(windows))
-    who = op.map(
-        "who",
-        split.falses,
-        lambda event: (f"{event.customer_id}\t{event.topic}", event.occurred_ms),
-    )
+    who = op.map("who", split.falses, topic_of)
     repeats = op.stateful_map("repeats", who, repeat)
     op.output("found", op.filter("third", repeats, lambda item: item[1]), TestingSink(found))
-    run_main(flow)
+    run: Callable[[Dataflow], None] = run_main
+    run(flow)
     start_ms = int(align.timestamp() * 1000)
     waits = {(queue, start_ms + 60_000 * window): row for queue, (window, row) in windows}
     return waits, {(key.split("\t")[0], key.split("\t")[1]) for key, _ in found}
