@@ -142,7 +142,11 @@ def _queue_cells(contact: Contact, leg: Leg, part: int, sets: tuple[_Sets, _Sets
         where = plain
         if leg.exit == "answered":
             where = place(FAMILY, contact.site, agent_sets, _values(contact, leg, leg.agent_id))
-        cells.append(Cell(part + 2, minute_of(leg.exit_at), where, _exit_measures(leg, limits)))
+        minute = minute_of(leg.exit_at)
+        cells.append(Cell(part + 2, minute, where, _exit_measures(leg, limits)))
+        # What every exit counts is the queue's, not the agent's.
+        left: Measures = ((("wait_exit_bins", bin_of(leg.wait_ms or 0)), 1),)
+        cells.append(Cell(part + 5, minute, plain, left))
         leg.queue_cells, leg.queue_cells_known = cells, known
     return cells
 
@@ -178,7 +182,6 @@ def _exit_measures(leg: Leg, limits: QueueLimits) -> Measures:
         measures.append(("callbacks_requested", 1))
         if within:
             measures.append(("callbacks_in_threshold", 1))
-    measures.append((("wait_exit_bins", bin_of(wait)), 1))
     return tuple(measures)
 
 
