@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from pipeline.commands import config, db, dead_letters, ingest, rebuild, report
+from pipeline.commands import config, db, dead_letters, demo, ingest, parity, rebuild, report
 from pipeline.errors import GoldpanError
 
-COMMANDS = (ingest, report, dead_letters, config, db, rebuild)
+COMMANDS = (demo, ingest, report, parity, dead_letters, config, db, rebuild)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

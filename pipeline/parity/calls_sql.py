@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pipeline.parity.contacts_sql import CONTACTS, PLACE, stepwise
+from pipeline.parity.contacts_sql import CONTACTS, PLACE, quoted, stepwise
 
 SUMS = (
     *("contacts", "callers", "offered", "unmatched", "sl_offered", "answered"),
@@ -151,10 +151,6 @@ _COUNTED = stepwise(
 )
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def _bin(value: str) -> str:
     """DDSketch with 1 %: bin k holds (gamma^(k-1), gamma^k], gamma = 1.01 / 0.99."""
     return f"if({value} <= 0, 0, greatest(1, ceil(log({value}) / log(1.01 / 0.99))))"
@@ -189,9 +185,7 @@ _CELLS = (
         "empty(all_stays) AND gave_up_in_menu.n > 0 AND NOT failed",
         _one("ivr_abandoned"),
     ),
-    _cell(
-        "scope", "s.entry", "is_offered", _one("offered"), _one("unmatched", "NOT identified")
-    ),
+    _cell("scope", "s.entry", "is_offered", _one("offered"), _one("unmatched", "NOT identified")),
     _cell("scope", "decided_at", "is_offered AND is_decided", _one("sl_offered")),
     _cell("scope", "due", "is_offered AND NOT is_decided", _one(IN_DOUBT)),
     _cell("scope", "s.exit_at", "s.exit = 'failed'", _one("route_loss")),
@@ -353,8 +347,8 @@ def _local_day(zones: Sequence[tuple[str, str]]) -> str:
     moment = "fromUnixTimestamp64Milli(started_at, 'UTC')"
     branches = ""
     for zone in sorted({zone for _, zone in zones}):
-        rules = ", ".join(_quoted(rules) for rules, its_zone in zones if its_zone == zone)
-        branches += f"rules IN ({rules}), toDate({moment}, {_quoted(zone)}), "
+        rules = ", ".join(quoted(rules) for rules, its_zone in zones if its_zone == zone)
+        branches += f"rules IN ({rules}), toDate({moment}, {quoted(zone)}), "
     utc = f"toDate({moment}, 'UTC')"
     return f"multiIf({branches}{utc})" if branches else utc
 

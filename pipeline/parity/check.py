@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.parity import calls_sql, intake_sql
-from pipeline.parity.contacts_sql import CONTACT, IS_STAGE
+from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, quoted
 
 DAY_MS = 86_400_000
 EVENTS_AT_ONCE = 250_000
@@ -69,7 +69,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The whole comparison. `in_doubt`: waiting contacts of which only the stream knows the time."""
+    """The whole comparison.
+
+    `events` are the events of the site; `in_doubt` counts contacts that still wait, of which only
+    the stream knows whether their time has come.
+    """
 
     verdicts: tuple[Verdict, ...]
     events: int
@@ -100,19 +104,21 @@ def check(
         events_at_once: how many events a span of days should hold at most.
         progress: is given the events that are done and how many there are.
     """
-    verdicts = {
-        (family, name): Verdict(family, name)
-        for family, names in (
-            ("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
-            ("intake", intake_sql.SUMS),
-        )
-        for name in names
-    }
     reach = _reach(store, site)
     zones = [(str(r), str(z)) for r, z in store.execute(calls_sql.ZONES, {"site": site})]
     contacts = calls_sql.call_contacts(zones)
-    calls = calls_sql.calls_rows(_CONTACTS, _clocks(store)), calls_sql.stored_calls()
-    intake = intake_sql.intake_rows(), intake_sql.stored_intake()
+    calls = _Family(
+        calls_sql.DIMENSIONS,
+        calls_sql.calls_rows(_CONTACTS, _clocks(store)),
+        calls_sql.stored_calls(),
+        _verdicts("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
+    )
+    intake = _Family(
+        intake_sql.DIMENSIONS,
+        intake_sql.intake_rows(),
+        intake_sql.stored_intake(),
+        _verdicts("intake", intake_sql.SUMS),
+    )
     calls_days = _days(store, site, "event_time", "call_minutes")
     intake_days = _days(store, site, "ingest_time", "intake_minutes")
     events = sum(count for _, count in calls_days)
@@ -133,29 +139,35 @@ def check(
         store.execute(
             f"CREATE TEMPORARY TABLE {_CONTACTS} ENGINE = Memory AS {contacts}{_SETTINGS}", params
         )
-        in_doubt += _compare(store, "calls", calls, calls_sql.DIMENSIONS, params, verdicts)
+        in_doubt += _compare(store, calls, params)
         store.execute(f"DROP TEMPORARY TABLE {_CONTACTS}")
         done += count
         progress(done, 2 * events)
     for row_from, row_to, count in _spans(intake_days, events_at_once, 0, *bounds):
         params = {"site": site, "row_from": row_from, "row_to": row_to}
-        _compare(store, "intake", intake, intake_sql.DIMENSIONS, params, verdicts)
+        _compare(store, intake, params)
         done += count
         progress(done, 2 * events)
-    return Parity(tuple(verdicts.values()), events, in_doubt)
+    return Parity((*calls.verdicts.values(), *intake.verdicts.values()), events, in_doubt)
 
 
-def _compare(
-    store: Store,
-    family: str,
-    sides: tuple[str, str],
-    dimensions: Sequence[str],
-    params: Mapping[str, Any],
-    verdicts: Mapping[tuple[str, str], Verdict],
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Both sides of a base family, as SQL, and what was found so far by measure."""
+
+    dimensions: tuple[str, ...]
+    recomputed: str
+    stored: str
+    verdicts: dict[str, Verdict]
+
+
+def _verdicts(family: str, measures: Sequence[str]) -> dict[str, Verdict]:
+    return {measure: Verdict(family, measure) for measure in measures}
+
+
+def _compare(store: Store, family: _Family, params: Mapping[str, Any]) -> int:
     """Compare one span; returns the number of counts in doubt."""
-    recomputed, stored = sides
-    key = ", ".join(["dims", "minute", *dimensions])
+    key = ", ".join(["dims", "minute", *family.dimensions])
     sql = f"""
 SELECT
     measure,
@@ -164,7 +176,7 @@ SELECT
     max(abs(off)),
     uniqExactIf(minute, off != 0),
     arraySlice(arraySort(groupArrayIf(1000)(
-        (minute, dims, [{", ".join(dimensions)}], bin, recomputed, stored), off != 0
+        (minute, dims, [{", ".join(family.dimensions)}], bin, recomputed, stored), off != 0
     )), 1, {EXAMPLES}),
     sumIf(doubt, dims = 'site')
 FROM (
@@ -176,16 +188,16 @@ FROM (
         stored - recomputed AS apart,
         if(apart BETWEEN 0 AND doubt, 0, apart) AS off
     FROM (
-        SELECT {key}, measure AS name, bin, value, 1 AS side FROM ({recomputed})
+        SELECT {key}, measure AS name, bin, value, 1 AS side FROM ({family.recomputed})
         UNION ALL
-        SELECT {key}, measure AS name, bin, value, 2 AS side FROM ({stored})
+        SELECT {key}, measure AS name, bin, value, 2 AS side FROM ({family.stored})
     )
     GROUP BY {key}, measure, bin
 )
 GROUP BY measure{_SETTINGS}"""
     in_doubt = 0
     for name, minutes, total, worst, different, examples, doubt in store.execute(sql, params):
-        verdict = verdicts[family, name]
+        verdict = family.verdicts[name]
         verdict.minutes += minutes
         verdict.total += total
         verdict.worst = max(verdict.worst, worst)
@@ -228,7 +240,7 @@ FROM (
 def _clocks(store: Store) -> str:
     """The clocks of domains that have not ended, as an SQL array."""
     running = ", ".join(
-        "({}, {!r}, {}, {})".format(shard, str(domain), watermark, moved_at)
+        f"({shard}, {quoted(domain)}, {watermark}, {moved_at})"
         for shard, domain, watermark, moved_at in store.execute(intake_sql.RUNNING_CLOCKS)
     )
     return f"[{running}]::Array(Tuple(UInt16, String, Int64, Int64))"

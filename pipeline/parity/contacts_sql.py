@@ -63,6 +63,11 @@ WHERE site = %(site)s AND {IS_STAGE}
 """
 
 
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def stepwise(source: str, *steps: str) -> str:
     """Add columns to a query, each step's from those of the steps before.
 
@@ -105,10 +110,16 @@ SELECT
 FROM (
     SELECT
         *,
-        groupUniqArray(said.corrects) OVER (PARTITION BY shard, contact) AS corrected,
+        groupUniqArray(said.corrects) OVER whole AS corrected,
+        -- What is replaced was there all the same: it may have come first, or last.
+        min(first_place) OVER whole AS began_at_place,
+        max(event_place) OVER whole AS last_place,
+        groupUniqArray(event_domain) OVER whole AS domains,
+        argMin(event_subject, first_place) OVER whole AS subject,
         max((event_version, event_id)) OVER (
             PARTITION BY shard, contact, said.corrects) AS last_word
     FROM ({_EVENTS})
+    WINDOW whole AS (PARTITION BY shard, contact)
 )
 WHERE NOT has(corrected, event_id)
   AND (said.corrects = '' OR (event_version, event_id) = last_word)
@@ -117,10 +128,10 @@ WHERE NOT has(corrected, event_id)
 _WHOLE = f"""
 SELECT
     shard, contact,
-    min(first_place) AS began_at_place,
-    max(event_place) AS last_place,
-    groupUniqArray(event_domain) AS domains,
-    argMin(event_subject, first_place) AS subject,
+    any(began_at_place) AS began_at_place,
+    any(last_place) AS last_place,
+    any(domains) AS domains,
+    any(subject) AS subject,
     max(said.customer_id != '' OR said.phone_hash != '') AS identified,
     arraySort(e -> e.n, groupArray(CAST((
         n, at, type,
@@ -228,7 +239,8 @@ CONTACTS = stepwise(
     """
     arrayMap(
         c -> (
-            arrayLastIndex(t -> t.n > 0 AND t.n < c.n AND t.agent = c.agent AND c.agent != '', taken),
+            arrayLastIndex(
+                t -> t.n > 0 AND t.n < c.n AND t.agent = c.agent AND c.agent != '', taken),
             arrayLastIndex(n -> n <= c.n, openings)),
         closings) AS his_or_here
     """,

@@ -106,7 +106,7 @@ def _corrected(event: Event, version: int, rng: random.Random) -> Event:
 
 _BROKEN: Final[tuple[Callable[[Event, bytes], bytes], ...]] = (
     lambda event, payload: payload[: len(payload) // 2],
-    lambda event, payload: b'\xff\xfe' + payload,
+    lambda event, payload: b"\xff\xfe" + payload,
     lambda event, payload: msgspec.json.encode(event | {"event_type": "call.whistled"}),
     lambda event, payload: msgspec.json.encode(event | {"occurred_at": "2199-01-01T00:00:00Z"}),
     lambda event, payload: msgspec.json.encode(event | {"contact_id": None}),

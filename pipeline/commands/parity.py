@@ -1,0 +1,118 @@
+"""`goldpan parity`: every base measure recomputed from the raw events, and what differs, out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
+from pipeline.errors import ConfigError
+from pipeline.parity.check import Difference, Parity, Verdict, check
+from pipeline.report import parse_moment
+from schemas.site import SiteConfig
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "parity", help="recompute every base measure from the raw events and compare"
+    )
+    parser.add_argument("--from", dest="start", metavar="TIME", help="local; included")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="local; not included")
+    add_site_option(parser)
+    add_store_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, say what was found, and fail if anything differs."""
+    site = site_of(options)
+    start, end = (_moment_ms(text, site) for text in (options.start, options.end))
+    client = connect(options)
+    with _progress() as shown:
+        parity = check(client, site.site, start_ms=start, end_ms=end, progress=shown)
+    client.close()
+    show(parity, site.zone)
+    return 0 if parity.holds else 1
+
+
+def verdict_line(parity: Parity) -> str:
+    """The whole comparison in one sentence."""
+    wrong = [verdict.measure for verdict in parity.verdicts if verdict.different]
+    counted = [verdict for verdict in parity.verdicts if verdict.minutes]
+    if wrong:
+        return (
+            f"parity FAILS: {', '.join(wrong)} differ from what the {parity.events:,} raw events "
+            "say"
+        )
+    return (
+        f"parity holds: {len(counted)} base measures, recomputed from {parity.events:,} raw "
+        "events, have no difference in any minute"
+    )
+
+
+def show(parity: Parity, zone: ZoneInfo) -> None:
+    """Print a line per measure, then the differences, then the sentence."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False)
+    for name in ("measure", "total", "minutes", "that differ", "max difference"):
+        table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=True)
+    for verdict in parity.verdicts:
+        if verdict.minutes:
+            cells = verdict.total, verdict.minutes, verdict.different, verdict.worst
+            table.add_row(verdict.measure, *(f"{cell:,}" for cell in cells))
+    Console(highlight=False).print(table)
+    for verdict in parity.verdicts:
+        for example in verdict.examples:
+            print(_in_words(verdict, example, zone))
+    silent = [verdict.measure for verdict in parity.verdicts if not verdict.minutes]
+    if silent:
+        print(f"nothing to compare, on either side: {', '.join(silent)}")
+    if parity.in_doubt:
+        print(
+            f"{parity.in_doubt:,} contacts still wait; whether they have passed their threshold "
+            "is not in the raw events, so sl_offered is right with or without them"
+        )
+    print(verdict_line(parity))
+
+
+def _in_words(verdict: Verdict, example: Difference, zone: ZoneInfo) -> str:
+    at = datetime.fromtimestamp(example.minute, UTC).astimezone(zone)
+    values = ", ".join(value for value in example.values if value)
+    where = f"{example.dims} ({values})" if values else example.dims
+    bin_ = f", bin {example.bin}" if verdict.measure.endswith("_bins") else ""
+    return (
+        f"{verdict.measure} {at.isoformat(timespec='minutes')} {where}{bin_}: "
+        f"recomputed {example.recomputed:,}, stored {example.stored:,}"
+    )
+
+
+def _moment_ms(text: str | None, site: SiteConfig) -> int | None:
+    if not text:
+        return None
+    moment = parse_moment(text, site.time_zone)
+    if moment.second or moment.microsecond:
+        msg = f"{text}: rows are kept by minute, so name whole minutes"
+        raise ConfigError(msg)
+    return round(moment.timestamp() * 1000)
+
+
+class _Shown(Protocol):
+    def __call__(self, done: int, of: int, /) -> None: ...
+
+
+@contextmanager
+def _progress() -> Iterator[_Shown]:
+    console = Console(file=sys.stderr)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("comparing", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

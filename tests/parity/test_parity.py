@@ -1,0 +1,254 @@
+"""The stream and an SQL of its own say the same; and where one is falsified, it is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline.parity import calls_sql, intake_sql
+from pipeline.parity.check import Parity, Verdict, check
+from pipeline.sinks.client import Client
+from pipeline.sources.bank_calls import BankCalls
+from pipeline.sources.generated import GeneratedCentre
+from pipeline.sources.generated_disorder import Disorder, disturbed
+from schemas.rows import row_families
+from tests.conftest import REAL_DATA
+from tests.parity.conftest import SITE, Ingest, Payloads
+
+BEGIN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+DISORDER = Disorder(late=0.05, duplicate=0.05, corrected=0.1, bad=0.004, shuffled_within_ms=3_000)
+
+
+def differing(parity: Parity) -> dict[str, list[Any]]:
+    return {v.measure: v.examples for v in parity.verdicts if v.different}
+
+
+def totals(parity: Parity) -> Mapping[str, int]:
+    return {v.measure: v.total for v in parity.verdicts if v.total}
+
+
+def of(parity: Parity, measure: str) -> Verdict:
+    return next(v for v in parity.verdicts if v.measure == measure)
+
+
+def test_every_base_measure_and_every_dimension_is_compared() -> None:
+    families = row_families()
+    calls, intake = families["calls"], families["intake"]
+    assert (*calls_sql.SUMS, *calls_sql.HISTOGRAMS) == calls.measures
+    assert set(calls_sql.HISTOGRAMS) == calls.histograms
+    assert calls.dimensions == calls_sql.DIMENSIONS
+    assert set(intake_sql.SUMS) == set(intake.measures)
+    assert intake.dimensions == intake_sql.DIMENSIONS
+
+
+def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
+    centre = GeneratedCentre(5, SITE.site, SITE.zone, date(2026, 2, 1), days=28, calls_per_day=60)
+    client = ingested(Payloads(disturbed(centre.events(), 5, DISORDER), 60_000))
+    parity = check(client, SITE.site)
+    assert not differing(parity)
+    counted = totals(parity)
+    assert set(counted) >= {"duplicates", "late", "rejected", "transferred", "hold_abandoned"}
+    assert counted["contacts"] == centre.size
+    # In spans of a few days each, with the contacts that reach over their borders, likewise.
+    in_spans = check(client, SITE.site, events_at_once=1_500)
+    assert not differing(in_spans)
+    assert totals(in_spans) == counted
+    # A part of it alone: its minutes and no others.
+    week = [round(datetime(2026, 2, day, tzinfo=UTC).timestamp() * 1000) for day in (9, 16)]
+    part = check(client, SITE.site, start_ms=week[0], end_ms=week[1])
+    assert part.holds
+    assert 0 < totals(part)["offered"] < counted["offered"] / 2
+
+
+@pytest.mark.real_data
+def test_the_banks_month(ingested: Ingest) -> None:
+    source = BankCalls(REAL_DATA / "calls" / "bank_january1999.tsv.gz", SITE.site, SITE.zone)
+    parity = check(ingested(source), SITE.site)
+    assert not differing(parity)
+    counted = totals(parity)
+    # The README of the data: 31,599 calls, 30,161 offered, 27,060 served, 3,101 hung up in the
+    # queue, 1,198 in the voice menu.
+    assert counted["contacts"] == 31_599
+    assert counted["offered"] == counted["sl_offered"] == 30_161
+    assert counted["answered"] == counted["handled"] == 27_060
+    assert counted["abandoned"] == 3_101
+    assert counted["ivr_abandoned"] == 1_198
+
+
+# -- what is recomputed is what the definitions say ------------------------------------------
+
+
+def event(
+    contact: str, event_type: str, after_s: float, *, version: int = 0, **fields: Any
+) -> bytes:
+    """An event so long after BEGIN; its id is the contact's and its type's."""
+    content = {
+        "event_id": f"{contact}:{event_type}:{fields.get('queue', '')}",
+        "event_type": event_type,
+        "site": SITE.site,
+        "source": "test",
+        "occurred_at": (BEGIN + timedelta(seconds=after_s)).isoformat(),
+        "contact_id": contact,
+        "version": version,
+    }
+    return json.dumps(content | fields).encode()
+
+
+def test_a_transfer_is_two_offers_for_its_queues_and_one_contact_for_the_site(
+    ingested: Ingest,
+) -> None:
+    """The first agent is still busy with it while the caller waits for the second."""
+    parity = check(
+        ingested(
+            Payloads(
+                [
+                    event("t", "call.queued", 0, queue="general", phone_hash="p"),
+                    event("t", "call.answered", 10, wait_ms=10_000, agent_id="a", queue="general"),
+                    event("t", "call.transferred", 70, agent_id="a", to_queue="vip"),
+                    event("t", "call.queued", 70, queue="vip"),
+                    event("t", "call.ended", 70.5, talk_ms=60_000, agent_id="a", queue="general"),
+                    event("t", "call.acw_ended", 90, acw_ms=19_500, agent_id="a"),
+                    event("t", "call.answered", 100, wait_ms=30_000, agent_id="b", queue="vip"),
+                    event("t", "call.ended", 200, talk_ms=100_000, agent_id="b", queue="vip"),
+                ]
+            )
+        ),
+        SITE.site,
+    )
+    assert not differing(parity)
+    counted = totals(parity)
+    assert counted["contacts"] == counted["offered"] == counted["answered"] == 1
+    assert counted["answered_in_threshold"] == 1  # 10 s of 20 s
+    assert counted["wait_answered_ms"] == 10_000
+    assert counted["talk_ms"] == 160_000  # 60 s + 100 s
+    assert counted["acw_ms"] == 19_500
+    assert counted["handled"] == counted["transferred"] == counted["callers"] == 1
+
+
+def test_of_versions_and_corrections_the_last_word_counts(ingested: Ingest) -> None:
+    ended = "c:call.ended:"
+    parity = check(
+        ingested(
+            Payloads(
+                [
+                    event("c", "call.ended", 40, talk_ms=9, version=1),  # before all else
+                    event("c", "call.queued", 0, queue="complaints"),
+                    event("c", "call.answered", 16, wait_ms=16_000, agent_id="a"),
+                    event("c", "call.ended", 40, talk_ms=1),  # an older version
+                    event("c", "call.ended", 40, talk_ms=24_000, event_id="x", corrects=ended),
+                    event("c", "call.ended", 40, talk_ms=25_000, event_id="y", corrects=ended),
+                    event("c", "call.queued", 0, queue="complaints"),  # again
+                    b'{"event_type": "call.queued"',
+                ]
+            )
+        ),
+        SITE.site,
+    )
+    assert not differing(parity)
+    counted = totals(parity)
+    assert counted["talk_ms"] == 25_000  # of two corrections of one version, the greater id
+    assert counted["answered"] == counted["answered_20s"] == counted["sl_offered"] == 1
+    assert "answered_in_threshold" not in counted  # the threshold of complaints is 15 s
+    assert counted["unmatched"] == 1
+    assert "callers" not in counted
+    # 8 records, and the site's configuration on each of 8 shards.
+    assert counted["events"] == 8 + 8
+    assert counted["duplicates"] == 2
+    assert counted["rejected"] == 1
+
+
+def test_who_still_waits_when_a_file_ends_has_waited_too_long(ingested: Ingest) -> None:
+    parity = check(
+        ingested(
+            Payloads(
+                [
+                    event("w", "call.queued", 0, queue="general"),
+                    event("m", "ivr.started", 1),
+                    event("m", "call.abandoned", 2, wait_ms=0, phase="ivr"),
+                ]
+            )
+        ),
+        SITE.site,
+    )
+    assert not differing(parity)
+    assert not parity.in_doubt
+    assert totals(parity) == {
+        **{"contacts": 2, "offered": 1, "unmatched": 1, "sl_offered": 1, "ivr_abandoned": 1},
+        **{"events": 3 + 8},
+    }
+
+
+# -- what is falsified is found --------------------------------------------------------------
+
+
+@pytest.fixture
+def small(ingested: Ingest) -> Client:
+    """One call of one minute: 10 s of waiting, 60 s of talk."""
+    return ingested(
+        Payloads(
+            [
+                event("s", "call.queued", 0, queue="general", phone_hash="p"),
+                event("s", "call.answered", 10, wait_ms=10_000, agent_id="a"),
+                event("s", "call.ended", 50, talk_ms=40_000),
+            ]
+        )
+    )
+
+
+def falsify(client: Client, table: str, change: str, where: str) -> None:
+    """Write rows again with one column changed, as the latest revision."""
+    name, _, value = change.partition("=")
+    names = [row[0] for row in client.execute(f"DESCRIBE TABLE {table}") if row[0] != "stored_at"]
+    values = [
+        value if column == name else "revision + 1" if column == "revision" else column
+        for column in names
+    ]
+    client.execute(
+        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table} FINAL "
+        f"WHERE {where}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "measure", "sides"),
+    [
+        ("answered=2", "dims = 'site' AND answered = 1", "answered", (1, 2)),
+        ("wait_answered_ms=0", "dims = 'agent' AND answered = 1", "wait_answered_ms", (10_000, 0)),
+        ("callers=0", "callers = 1", "callers", (1, 0)),
+        ("talk_bins=map(1, 1)", "dims = 'queue' AND handled = 1", "talk_bins", (0, 1)),
+        ("agent_id='b'", "dims = 'agent' AND answered = 1", "answered", (0, 1)),
+        ("minute=toDateTime(0)", "dims = 'site' AND offered = 1", "offered", (0, 1)),
+    ],
+)
+def test_a_row_that_was_changed_is_found(
+    small: Client, change: str, where: str, measure: str, sides: tuple[int, int]
+) -> None:
+    assert check(small, SITE.site).holds
+    falsify(small, "call_minutes", change, where)
+    parity = check(small, SITE.site)
+    assert not parity.holds
+    verdict = of(parity, measure)
+    assert sides in [(example.recomputed, example.stored) for example in verdict.examples]
+    assert verdict.worst == abs(sides[0] - sides[1])
+
+
+def test_a_changed_count_of_what_arrived_is_found(small: Client) -> None:
+    falsify(small, "intake_minutes", "late=1", "event_type = 'call.ended'")
+    parity = check(small, SITE.site)
+    assert [*differing(parity)] == ["late"]
+    (example,) = of(parity, "late").examples
+    assert example.values == ("test", "call.ended", "file:payloads")
+
+
+def test_an_event_that_was_lost_is_found(small: Client) -> None:
+    """The other side falsified: the log's copy lacks the talk."""
+    small.execute(
+        "ALTER TABLE raw_events DELETE WHERE event_type = 'call.ended' SETTINGS mutations_sync = 1"
+    )
+    parity = check(small, SITE.site)
+    assert set(differing(parity)) == {"handled", "talk_ms", "talk_bins", "handle_bins", "events"}
+    assert of(parity, "talk_ms").worst == 40_000
