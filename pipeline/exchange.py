@@ -7,7 +7,7 @@ speaks these four.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -203,16 +203,15 @@ class Store(Protocol):
         """Write a flush in its order; may be called again with the same flush after an error."""
 
 
-@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What a shard's states were at the last checkpoint, by family and key."""
 
-    items: Sequence[CheckpointItem] = ()
+    def __init__(self, items: Iterable[CheckpointItem] = ()) -> None:
+        self._states: dict[tuple[int, str], dict[str, str]] = {}
+        for shard, family, key, state in items:
+            if state is not None:
+                self._states.setdefault((shard, family), {})[key] = state
 
     def of(self, shard: int, family: str) -> dict[str, str]:
         """The states of one family of one shard."""
-        return {
-            item.key: item.state
-            for item in self.items
-            if item.shard == shard and item.family == family and item.state is not None
-        }
+        return self._states.get((shard, family), {})

@@ -224,7 +224,7 @@ class Stage2:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take up what `snapshot` gave."""
-        states = checkpoint.of(PROCESS, FAMILY)
+        states = dict(checkpoint.of(PROCESS, FAMILY))
         marks = json.loads(states.pop("", "{}"))
         self._watermarks = {
             domain: {int(shard): mark for shard, mark in by_shard.items()}

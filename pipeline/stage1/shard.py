@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -140,7 +139,7 @@ class ShardState:
 
     def restore(self, checkpoint: Checkpoint, rules: Callable[[str], SiteRules]) -> None:
         """Take up the states that `snapshot` gave, timers included."""
-        meta: dict[str, Any] = json.loads(checkpoint.of(self.shard, "meta")[""])
+        meta: dict[str, Any] = msgspec.json.decode(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
         self.covered = revision_of(meta["generation"], self.offset)
         self.reach = int(checkpoint.of(self.shard, "reach").get("", 0))
@@ -150,15 +149,15 @@ class ShardState:
             row = RawRow._make([*fields, payload.encode()])._replace(kind=RecordKind.TICK)
             self.held_ticks[row.domain] = row
         for text, state in checkpoint.of(self.shard, "row").items():
-            revision, pairs = json.loads(state)
-            self.rows.restore(_row_key(json.loads(text)), _measures(pairs), revision)
+            revision, pairs = msgspec.json.decode(state)
+            self.rows.restore(_row_key(msgspec.json.decode(text)), _measures(pairs), revision)
         for domain, stamp, key in meta["pending"]:
             self.rows.pending.setdefault(domain, {})[_row_key(key)] = stamp
         for domain, keys in meta["hot"]:
             self.rows.hot[domain] = {_row_key(key) for key in keys}
         for text, state in checkpoint.of(self.shard, "contact").items():
-            site, contact_id = json.loads(text)
-            revision, inner = json.loads(state)
+            site, contact_id = msgspec.json.decode(text)
+            revision, inner = msgspec.json.decode(state)
             contact = Contact.restore(
                 site,
                 contact_id,
