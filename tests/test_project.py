@@ -26,7 +26,6 @@ SUPPRESSIONS = {
     "infra/clickhouse/columns.py": ["noqa: PLR0911"],  # one return per layout
     "infra/clickhouse/engine.py": ["noqa: PLC0415"],  # the engine takes 1 s and 200 MB
     "infra/clickhouse/reader.py": ["type: ignore[misc]"],  # the driver ships no types
-    "tests/bench/call_path.py": ["type: ignore[operator]"],
     "tests/infra/test_kill.py": ["type: ignore[misc]"],
     "tests/infra/test_queries.py": ["type: ignore[index]"],
     "tests/infra/test_walk.py": ["type: ignore[arg-type]"],
