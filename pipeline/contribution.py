@@ -34,7 +34,7 @@ class Place:
         self.values = values
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def place(family: str, site: str, sets: tuple[str, ...], values: tuple[str, ...]) -> Place:
     """The place of these names. One that was forgotten is made anew; its rows keep their keys."""
     return Place(family, site, sets, values)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 WINDOW_MS = 15 * 60_000
-MAX_IDS = 125_000
+MAX_IDS = 75_000
 """Ids one shard remembers; beyond it the floor rises and the store is asked more often."""
 
 

@@ -18,7 +18,7 @@ from schemas.records import RecordKind
 
 STATE_VERSION = 1
 """Raised with every change of a state's form; a checkpoint of another version is not read."""
-CLOSED_KEPT = 4_000
+CLOSED_KEPT = 1_000
 """Closed contacts that a shard keeps in memory for late events; older ones are read back."""
 
 

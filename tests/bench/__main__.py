@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import clickhouse
-from tests.bench.events import mixed_events, write
+from tests.bench.events import call_events, mixed_events, write
 
 ENGINES = ("goldpan", "plain", "bytewax", "polars")
 GOALS = {
@@ -71,10 +71,11 @@ def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
 
 def call_path(console: Console, directory: Path, events: int) -> None:
     """Whole calls through log, core and store; then a restart with 100k callers waiting."""
-    whole, waiting = directory / "whole", directory / "waiting"
+    whole, waiting, file = directory / "whole", directory / "waiting", directory / "calls.jsonl"
+    write(file, call_events(events * 10 // 37))
     try:
         console.print("full call path", style="dim")
-        full = _run("tests.bench.call_path", "full_path", str(whole), str(events * 10 // 37))
+        full = _run("tests.bench.call_path", "full_path", str(whole), str(file))
         console.print("restart with 100k open contacts", style="dim")
         _run("tests.bench.call_path", "open_contacts", str(waiting))
         restart = _run("tests.bench.call_path", "restart", str(waiting))

@@ -21,9 +21,9 @@ from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
+from pipeline.sources.files import LineFile
 from pipeline.topology import TopologySettings
 from schemas.records import LIVE
-from tests.bench.events import call_events
 
 CHUNK = 5_000
 OPEN_CONTACTS = 100_000
@@ -37,7 +37,7 @@ def open_pipeline(directory: Path) -> Embedded:
     return Embedded(EmbeddedSettings(directory), engine)
 
 
-def full_path(directory: Path, calls: int) -> dict[str, float]:
+def full_path(directory: Path, file: Path) -> dict[str, float]:
     """Publish, apply and flush whole calls; what it took per event, and what it left on disk."""
     with open_pipeline(directory) as pipeline:
         pipeline.start()
@@ -45,7 +45,7 @@ def full_path(directory: Path, calls: int) -> dict[str, float]:
         events = 0
         publish_s = apply_s = 0.0
         chunk: list[bytes] = []
-        for event in call_events(calls):
+        for event in LineFile(file).lines():
             chunk.append(event)
             if len(chunk) == CHUNK:
                 publish_s += _timed(lambda: pipeline.publish(LIVE, chunk))
@@ -126,9 +126,13 @@ def _size(directory: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
 
 
-PARTS = {"full_path": full_path, "open_contacts": open_contacts, "restart": restart}
+PARTS: dict[str, Callable[..., dict[str, float]]] = {
+    "full_path": full_path,
+    "open_contacts": open_contacts,
+    "restart": restart,
+}
 
 
 if __name__ == "__main__":
     part, directory, *rest = sys.argv[1:]
-    print(json.dumps(PARTS[part](Path(directory), *map(int, rest))))  # type: ignore[operator]
+    print(json.dumps(PARTS[part](Path(directory), *map(Path, rest))))

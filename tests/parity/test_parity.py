@@ -54,7 +54,7 @@ def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
     assert set(counted) >= {"duplicates", "late", "rejected", "transferred", "hold_abandoned"}
     assert counted["contacts"] == centre.size
     # In spans of a few days each, with the contacts that reach over their borders, likewise.
-    in_spans = check(client, SITE.site, events_at_once=1_500)
+    in_spans = check(client, SITE.site, events_at_once=4_000)
     assert not differing(in_spans)
     assert totals(in_spans) == counted
     # A part of it alone: its minutes and no others.
