@@ -158,7 +158,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], tuple
     return write
 
 
-@tried(15)
+@tried(8)
 @given(seed=seeds, calls=st.integers(8, 20), fate=seeds)
 def test_kills_change_nothing_in_memory(
     logs: Callable[[int, int], tuple[Path, Path, int]], seed: int, calls: int, fate: int
