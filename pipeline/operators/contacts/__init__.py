@@ -8,8 +8,9 @@ whatever is corrected later, the same set of events gives the same contact.
 from __future__ import annotations
 
 from pipeline.operators.contacts.cells import cells_of
+from pipeline.operators.contacts.legs import Leg, Step
 from pipeline.operators.contacts.state import MAX_STEPS, Contact, is_contact_event
-from pipeline.operators.contacts.summary import Fact, Leg, Step, summarise
+from pipeline.operators.contacts.summary import Fact, summarise
 
 __all__ = [
     "MAX_STEPS",

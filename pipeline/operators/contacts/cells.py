@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.contribution import Cell, Measure, place
-from pipeline.operators.contacts.summary import Leg
+from pipeline.operators.contacts.legs import Leg
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
 from schemas.site import QueueLimits

@@ -12,7 +12,8 @@ from typing import Any, TypeGuard
 import msgspec
 
 from pipeline.contribution import CallerKey, Cell
-from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact, Step, summarise
+from pipeline.operators.contacts.legs import Step
+from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact, summarise
 from pipeline.site_rules import SiteRules
 from schemas.events import EVENT_TYPES, Event
 from schemas.events.calls import ContactEvent

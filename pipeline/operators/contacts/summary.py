@@ -10,12 +10,11 @@ once; the first exit from a queue wins over a contradicting later one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Literal
 
-from pipeline.contribution import Cell
+from pipeline.operators.contacts.legs import Exit, Fields, Leg, Step, ms_of
 
-Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
 Outcome = Literal[
     "ivr",
     "waiting",
@@ -37,23 +36,6 @@ _OUTCOME_OF_EXIT: dict[Exit, Outcome] = {
     "failed": "failed",
 }
 
-Fields = Mapping[str, str | int | bool]
-
-
-class Step(NamedTuple):
-    """What a contact keeps of one event.
-
-    Steps compare by event time, then by the natural order of events that share a millisecond, then
-    by id, so that any two readers agree on their order.
-    """
-
-    at: int
-    rank: int
-    event_id: str
-    version: int
-    corrects: str
-    fields: Fields
-
 
 ATTRIBUTES = (
     "root_contact_id",
@@ -69,74 +51,6 @@ ATTRIBUTES = (
 )
 """Fields that describe the whole contact: the first event in event time that carries one wins."""
 _ATTRIBUTE_SET = frozenset(ATTRIBUTES)
-
-
-class Leg:
-    """One stay in one queue, from entry to exit, with the talk that followed an answer.
-
-    Instants are epoch ms (0 = not yet), durations ms (None = not said).
-    """
-
-    __slots__ = (
-        "acw_at",
-        "acw_ms",
-        "agent_id",
-        "callback_at",
-        "ended_at",
-        "ended_by",
-        "exit",
-        "exit_at",
-        "hold_ms",
-        "holding",
-        "holds",
-        "implied",
-        "phase",
-        "queue",
-        "queue_cells",
-        "queue_cells_known",
-        "queued_at",
-        "talk_ms",
-        "team",
-        "transfers",
-        "wait_ms",
-    )
-
-    def __init__(self, queue: str, queued_at: int) -> None:
-        self.queue = queue
-        self.queued_at = queued_at
-        self.implied = False
-        """That its entry is inferred from its exit, and may yet be told."""
-        self.exit: Exit = ""
-        self.exit_at = 0
-        self.wait_ms: int | None = None
-        self.phase = ""
-        self.agent_id = ""
-        self.team = ""
-        self.holds = 0
-        self.hold_ms = 0
-        self.holding = False
-        self.transfers = 0
-        self.talk_ms: int | None = None
-        self.ended_at = 0
-        self.ended_by = ""
-        self.acw_at = 0
-        self.acw_ms: int | None = None
-        self.callback_at = 0
-        self.queue_cells: list[Cell] = []
-        """What its stay in the queue counts as, once it has left; see `cells`."""
-        self.queue_cells_known = 0
-
-    @property
-    def completed_at(self) -> int:
-        """When handling was complete: the end of after-call work, else of the talk; 0 if open."""
-        return max(self.ended_at, self.acw_at) if self.ended_at else 0
-
-    def leave(self, exit_: Exit, step: Step) -> None:
-        """Close the stay in the queue; the switch's own wait is believed where it gives one."""
-        self.exit = exit_
-        self.exit_at = step.at
-        wait = _ms(step.fields, "wait_ms")
-        self.wait_ms = max(0, step.at - self.queued_at) if wait is None else wait
 
 
 class Fact:
@@ -249,7 +163,7 @@ class Fact:
     # -- how each type is read --------------------------------------------------------------
 
     def _ivr_ended(self, step: Step) -> None:
-        self.ivr_ms = _ms(step.fields, "ivr_ms")
+        self.ivr_ms = ms_of(step.fields, "ivr_ms")
         self._contained = bool(step.fields.get("contained"))
 
     def _queued(self, step: Step) -> None:
@@ -275,7 +189,9 @@ class Fact:
 
     def _implied(self, step: Step) -> Leg:
         """A queue entry that was lost, or happened elsewhere: the exit implies it."""
-        leg = self._enter(_text(step.fields, "queue"), step.at - (_ms(step.fields, "wait_ms") or 0))
+        leg = self._enter(
+            _text(step.fields, "queue"), step.at - (ms_of(step.fields, "wait_ms") or 0)
+        )
         leg.implied = True
         return leg
 
@@ -309,7 +225,7 @@ class Fact:
     def _held(self, step: Step) -> None:
         leg = self._leg
         if leg is not None:
-            hold = _ms(step.fields, "hold_ms")
+            hold = ms_of(step.fields, "hold_ms")
             leg.holds += 1
             leg.holding = hold is None
             leg.hold_ms += hold or 0
@@ -330,7 +246,7 @@ class Fact:
         self.failed_reason = _text(step.fields, "reason")
         if self._leg is None:
             self._loose = "failed"
-            self._loose_wait_ms = _ms(step.fields, "wait_ms")
+            self._loose_wait_ms = ms_of(step.fields, "wait_ms")
         elif not self._leg.exit:
             self._leg.leave("failed", step)
 
@@ -341,7 +257,7 @@ class Fact:
             if phase == "ivr":
                 if self._loose == "ivr":
                     self._loose = "ivr_abandoned"
-                    self._loose_wait_ms = _ms(step.fields, "wait_ms")
+                    self._loose_wait_ms = ms_of(step.fields, "wait_ms")
                     self.phase = phase
                 return
             leg = self._implied(step)
@@ -354,7 +270,7 @@ class Fact:
         if self._leg is not None:
             self._leg.implied = False  # an entry that comes later is another one
         leg = self._talk_of(step)
-        talk = _ms(step.fields, "talk_ms")
+        talk = ms_of(step.fields, "talk_ms")
         if leg is None or leg.exit not in {"answered", "callback"}:
             if self.loose_talk_ms is None:
                 self.loose_talk_ms = talk
@@ -363,7 +279,7 @@ class Fact:
             return
         leg.ended_at = step.at
         leg.talk_ms = talk
-        hold = _ms(step.fields, "hold_ms")
+        hold = ms_of(step.fields, "hold_ms")
         if hold is not None:
             leg.hold_ms = hold
             leg.holds = leg.holds or int(hold > 0)
@@ -372,7 +288,7 @@ class Fact:
     def _acw_ended(self, step: Step) -> None:
         leg = self._talk_of(step)
         if leg is not None and leg.exit == "answered" and leg.acw_ms is None:
-            leg.acw_ms = _ms(step.fields, "acw_ms")
+            leg.acw_ms = ms_of(step.fields, "acw_ms")
             leg.acw_at = step.at
 
 
@@ -431,8 +347,3 @@ def summarise(steps: Iterable[Step]) -> Fact:
 def _text(fields: Fields, name: str) -> str:
     value = fields.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _ms(fields: Fields, name: str) -> int | None:
-    value = fields.get(name)
-    return value if isinstance(value, int) else None
