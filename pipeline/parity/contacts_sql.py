@@ -4,13 +4,14 @@ The definitions, in the order in which the query applies them:
 
 - *Standing events.* Of one event id the highest version stands, of equal ones the first in the log;
   dead letters never. An event that another one `corrects` does not stand, and of several that
-  correct the same one only the highest version does.
+  correct the same one only the highest version does, or else the greatest id. Where nothing would
+  stand, because corrections go round in a circle, all do.
 - *Order.* Event time, then the natural order of a call's stages, then the id.
-- *A stay* begins with an entry into a queue, unless the contact is in that queue already, and ends
-  with the first exit, or with the entry into another queue (it flowed out). An answer or a
+- *A stay* begins with an entry into a queue, unless the contact waits in that queue already, and
+  ends with the first exit, or with the entry into another queue (it flowed out). An answer or a
   hang-up that no entry precedes, and an answer after a flow-out, implies an entry of its own, as
-  long ago as the wait that it states; an entry into its queue that comes later, while the talk
-  goes on, is that very entry, stamped by another clock.
+  long ago as the wait that it states; the next entry, if it is into its queue and the talk is not
+  over, is that very entry, stamped by another clock.
 - *The end of a talk, and of the work after it,* belong to the stay that their agent answered, even
   if the caller waits in a second queue by then; without a match, to the stay in which they lie.
 """
@@ -108,21 +109,24 @@ SELECT
         PARTITION BY shard, contact ORDER BY at, indexOf([{_STAGE_LIST}], type), event_id
     ) AS n
 FROM (
-    SELECT
-        *,
-        groupUniqArray(said.corrects) OVER whole AS corrected,
-        -- What is replaced was there all the same: it may have come first, or last.
-        min(first_place) OVER whole AS began_at_place,
-        max(event_place) OVER whole AS last_place,
-        groupUniqArray(event_domain) OVER whole AS domains,
-        argMin(event_subject, first_place) OVER whole AS subject,
-        max((event_version, event_id)) OVER (
-            PARTITION BY shard, contact, said.corrects) AS last_word
-    FROM ({_EVENTS})
-    WINDOW whole AS (PARTITION BY shard, contact)
+    SELECT *, max(is_valid) OVER (PARTITION BY shard, contact) AS is_any_valid
+    FROM (
+        SELECT
+            *,
+            -- What is replaced was there all the same: it may have come first, or last.
+            min(first_place) OVER whole AS began_at_place,
+            max(event_place) OVER whole AS last_place,
+            groupUniqArray(event_domain) OVER whole AS domains,
+            argMin(event_subject, first_place) OVER whole AS subject,
+            max((event_version, event_id)) OVER (
+                PARTITION BY shard, contact, said.corrects) AS last_word,
+            NOT has(groupUniqArray(said.corrects) OVER whole, event_id)
+                AND (said.corrects = '' OR (event_version, event_id) = last_word) AS is_valid
+        FROM ({_EVENTS})
+        WINDOW whole AS (PARTITION BY shard, contact)
+    )
 )
-WHERE NOT has(corrected, event_id)
-  AND (said.corrects = '' OR (event_version, event_id) = last_word)
+WHERE is_valid OR NOT is_any_valid
 """
 
 _WHOLE = f"""
@@ -171,16 +175,8 @@ CONTACTS = stepwise(
     -- Entries and exits alone.
     arrayFilter(e -> e.type = 'call.queued' OR {_IS_EXIT}, events) AS moves
     """,
-    # Cut before each entry that does not merely repeat the one before.
-    """
-    arrayMap(
-        (e, type_before, queue_before) -> e.type = 'call.queued'
-            AND NOT (type_before = 'call.queued' AND queue_before = e.queue),
-        moves,
-        arrayPopBack(arrayPushFront(moves.type, '')),
-        arrayPopBack(arrayPushFront(moves.queue, ''))) AS enters
-    """,
-    "if(empty(moves), [], arraySplit((e, first) -> first, moves, enters)) AS spans",
+    # Cut before each entry: a span is an entry and the exits that follow it.
+    "if(empty(moves), [], arraySplit(e -> e.type = 'call.queued', moves)) AS spans",
     # The exit of each span that implies an entry of its own, if there is one (else n is 0).
     f"""
     arrayMap(
@@ -194,28 +190,33 @@ CONTACTS = stepwise(
                 span)),
         spans) AS implied
     """,
-    # Whether the next span's entry may be the one implied.
+    # Whether a span's entry may be the one that was implied before it, or that one's repetition.
     """
     arrayMap(
-        (span, exit) -> assumeNotNull(
-            exit.n > 0 AND span[1].type = 'call.queued' AND exit.queue IN ('', span[1].queue)
-            AND NOT arrayExists(n -> n > exit.n AND n < span[1].n, ends)),
-        arrayPopFront(spans), arrayPopBack(implied)) AS may_belong
+        (span, before, exit) -> (
+            assumeNotNull(
+                exit.n > 0 AND exit.queue IN ('', span[1].queue)
+                AND NOT arrayExists(n -> n > exit.n AND n < span[1].n, ends)),
+            before[1].type = 'call.queued' AND length(before) = 1
+                AND before[1].queue = span[1].queue),
+        arrayPopFront(spans), arrayPopBack(spans), arrayPopBack(implied)) AS may
     """,
-    # A span whose entry is the one implied before is part of that stay and implies nothing.
+    # An entry that was implied is over already: what belongs to it implies nothing and is no entry
+    # that could be repeated.
     """
     arraySlice(
         arrayFold(
-            (belongs, may) -> arrayPushBack(belongs, assumeNotNull(may AND NOT belongs[-1])),
-            may_belong, [0::UInt8]),
-        1, length(spans)) AS belongs_before
+            (roles, m) -> arrayPushBack(roles, multiIf(
+                roles[-1] = 'belongs', 'opens', m.1, 'belongs', m.2, 'repeats', 'opens')),
+            may, ['opens']),
+        1, length(spans)) AS roles
     """,
     """
     arraySort(arrayFilter(n -> n > 0, arrayConcat(
         arrayMap(
-            (span, belongs) -> if(span[1].type = 'call.queued' AND NOT belongs, span[1].n, 0),
-            spans, belongs_before),
-        arrayMap((exit, belongs) -> if(belongs, 0, exit.n), implied, belongs_before)))) AS openings
+            (span, role) -> if(span[1].type = 'call.queued' AND role = 'opens', span[1].n, 0),
+            spans, roles),
+        arrayMap((exit, role) -> if(role = 'belongs', 0, exit.n), implied, roles)))) AS openings
     """,
     # All events, cut at those openings; what precedes the first is no stay.
     """
