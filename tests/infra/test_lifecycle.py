@@ -41,7 +41,14 @@ def run_server(directory: Path, *options: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_package_exports_exactly_its_interface() -> None:
-    assert set(clickhouse.__all__) == {"EmbeddedServerError", "Server", "start", "status", "stop"}
+    assert set(clickhouse.__all__) == {
+        "EmbeddedServerError",
+        "NotReadyError",
+        "Server",
+        "start",
+        "status",
+        "stop",
+    }
 
 
 def test_start_status_stop_and_start_again(data_dir: Path) -> None:
