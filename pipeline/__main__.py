@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 
-from pipeline.commands import config, db, dead_letters, demo, ingest, parity, rebuild, report
 from pipeline.errors import GoldpanError
 
-COMMANDS = (demo, ingest, report, parity, dead_letters, config, db, rebuild)
+COMMANDS = {
+    "demo": "demo",
+    "ingest": "ingest",
+    "report": "report",
+    "parity": "parity",
+    "dead-letters": "dead_letters",
+    "config": "config",
+    "db": "db",
+    "migrate": "db",
+    "rebuild": "rebuild",
+}
+"""The module of `pipeline.commands` that holds each command, in the order in which help tells.
+
+Only the module that is needed is loaded, and only after a first Ctrl-C would be heard.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit status."""
-    parser = argparse.ArgumentParser(
-        prog="goldpan", description="Monitoring for call centres and their complaints."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
-    options = parser.parse_args(arguments)
     before = [(number, signal.signal(number, _stop)) for number in _STOPS]
     try:
+        options = _options(sys.argv[1:] if arguments is None else arguments)
         status: int = options.run(options)
         sys.stdout.flush()
     except GoldpanError as error:
@@ -42,6 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number, handler in before:
             signal.signal(number, handler)
     return status
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="goldpan", description="Monitoring for call centres and their complaints."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = COMMANDS.get(arguments[0]) if arguments else None
+    for name in dict.fromkeys(COMMANDS.values()) if chosen is None else [chosen]:
+        importlib.import_module(f"pipeline.commands.{name}").add_to(commands)
+    return parser.parse_args(arguments)
 
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)

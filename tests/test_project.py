@@ -48,7 +48,7 @@ MAY_IMPORT = {
 
 def project_files() -> Iterator[Path]:
     """Every file of the project, without what running it leaves behind."""
-    yield from (path for path in ROOT.iterdir() if path.is_file())
+    yield from (path for path in ROOT.iterdir() if path.is_file() and path.name != ".git")
     for name in TOP:
         for path in (ROOT / name).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -39,6 +39,27 @@ def test_a_signal_ends_an_ingest_that_can_go_on(
     assert_same(deployment.views(), undisturbed(day))
 
 
+def test_a_signal_before_the_command_has_begun(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "demo", "--data-dir", str(tmp_path)]
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: catches(running.pid, signal.SIGTERM), timeout_s=60)
+    running.send_signal(signal.SIGINT)
+
+    out, err = running.communicate(timeout=60)
+
+    assert (running.returncode, out) == (130, "")
+    assert err == "goldpan: stopped; what was read is safe, run the command again\n"
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_a_second_process_on_the_same_directory(deployment: Deployment, day: Path) -> None:
     first = deployment.start_ingest(day)
     wait_for(lambda: any(deployment.log.glob("*.log")), timeout_s=60)
