@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from pipeline.contribution import CallerKey, Measure
+from pipeline.dedupe import EventKey
 from pipeline.operators.callers import Caller
 from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import RowKey
@@ -35,10 +36,10 @@ class Lookup:
 
     `event_ids` are asked per shard, among the raw events up to its revision in `covered`, which is
     that of the checkpoint: what came after is about to be read again, and would be taken for a
-    duplicate of itself.
+    duplicate of itself. Dead letters do not count as seen.
     """
 
-    event_ids: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    event_ids: Mapping[int, Sequence[EventKey]] = field(default_factory=dict)
     covered: Mapping[int, int] = field(default_factory=dict)
     contacts: Sequence[ContactKey] = ()
     callers: Sequence[CallerKey] = ()
@@ -52,7 +53,7 @@ class Lookup:
 class Found:
     """The answers, by what was asked; what the store does not have is absent."""
 
-    versions: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    versions: Mapping[tuple[int, EventKey], int] = field(default_factory=dict)
     contacts: Mapping[ContactKey, Stored] = field(default_factory=dict)
     callers: Mapping[CallerKey, Stored] = field(default_factory=dict)
     rows: Mapping[tuple[int, RowKey], tuple[dict[Measure, int], int]] = field(default_factory=dict)
@@ -172,6 +173,7 @@ class RecentId(NamedTuple):
     """An event id of the raw events, with the version and the ingest time (epoch ms) it had."""
 
     ingest_ms: int
+    site: str
     event_id: str
     version: int
 
@@ -190,7 +192,7 @@ class Store(Protocol):
     ) -> tuple[list[RecentId], int]:
         """The shard's ids of the last `window_ms` before its last raw event, in ingest order.
 
-        Only up to the revision `covered`, at most `limit` of them.
+        Only up to the revision `covered`, at most `limit` of them, dead letters not among them.
 
         Returns:
             The ids, and the epoch ms of ingest since which they are complete (0: for ever).

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from pipeline.contribution import CallerKey
 from pipeline.decode import DeadLetter, Decoder
+from pipeline.dedupe import EventKey
 from pipeline.exchange import (
     BaseRow,
     Checkpoint,
@@ -128,15 +129,16 @@ class Stage1:
     def _unknown(
         self, records: Sequence[LogRecord], decoded: Sequence[Event | DeadLetter | None]
     ) -> Lookup:
-        ids: dict[int, set[str]] = {}
+        ids: dict[int, set[EventKey]] = {}
         contacts: dict[ContactKey, None] = {}
         for record, event in zip(records, decoded, strict=True):
             if event is None or isinstance(event, DeadLetter):
                 continue
             state = self.shards[record.shard]
             recent = state.recent
-            if recent.must_ask(event.occurred_ms) and recent.version(event.event_id) is None:
-                ids.setdefault(record.shard, set()).add(event.event_id)
+            seen = recent.version(event.site, event.event_id)
+            if seen is None and recent.must_ask(event.occurred_ms):
+                ids.setdefault(record.shard, set()).add((event.site, event.event_id))
             if is_contact_event(event):
                 key = (event.site, event.contact_id)
                 if key not in state.contacts:

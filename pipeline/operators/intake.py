@@ -28,22 +28,26 @@ class Origin(NamedTuple):
 
 
 def count(
-    origin: Origin, minute: int, verdict: Verdict, *, late: bool, repairs: int, revision: int
+    origin: Origin, minute: int, verdict: Verdict, *, late: bool, mended: bool, revision: int
 ) -> Add:
-    """What one event record counts as, in the minute (epoch ms) of its ingest."""
-    return Add(revision, 1, _cell(origin, minute, verdict, late, repairs))
+    """What one event record counts as, in the minute (epoch ms) of its ingest.
+
+    `late` and `mended` (a source dropped an impossible value in it) count for events that are kept.
+    """
+    is_kept = verdict == "applied"
+    return Add(revision, 1, _cell(origin, minute, verdict, late and is_kept, mended and is_kept))
 
 
 @lru_cache(maxsize=10_000)
-def _cell(origin: Origin, minute: int, verdict: Verdict, late: bool, repairs: int) -> Cell:
+def _cell(origin: Origin, minute: int, verdict: Verdict, late: bool, mended: bool) -> Cell:
     measures: list[tuple[Measure, int]] = [("events", 1)]
     if verdict == "duplicate":
         measures.append(("duplicates", 1))
     elif verdict == "rejected":
         measures.append(("rejected", 1))
-    elif late:
+    if late:
         measures.append(("late", 1))
-    if repairs:
-        measures.append(("repaired", repairs))
+    if mended:
+        measures.append(("repaired", 1))
     site, *dims = origin
     return Cell(0, minute, place(FAMILY, site, _SETS, tuple(dims)), tuple(measures))

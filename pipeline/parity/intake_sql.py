@@ -1,10 +1,11 @@
 """Records flow in, what reached the log flows out: rows of `intake_minutes`, as SQL.
 
 Every event record counts in the minute of its ingest. It is `rejected` if it is a dead letter; else
-a `duplicate` if its shard has had the same id before with no lower version; else `late` if its
-event time lay behind its domain's watermark. The watermark is found again from the records: live,
-the latest of min(event time, ingest time) and of the ticks, less two seconds; in a file's domain,
-what the file's ticks say. `repaired` counts events kept of which a source mended something.
+a `duplicate` if its shard has had the same id of its site before, not as a dead letter, with no
+lower version; else `late` if its event time lay behind its domain's watermark. The watermark is
+found again from the records: live, the latest of min(event time, ingest time) and of the ticks,
+less two seconds; in a file's domain, what the file's ticks say. `repaired` counts events kept of
+which a source mended something.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def intake_rows() -> str:
     records = f"""
 SELECT
     site, shard, kind, domain, source, event_type, event_id, version, {PLACE} AS place,
+    (shard, place) IN (SELECT shard, {PLACE} FROM dead_letters) AS is_rejected,
     {_MS}(ingest_time) AS ingest, {_MS}(event_time) AS happened, {CLOCK} AS clock,
     ingest >= %(row_from)s AND JSONLength(payload, 'repairs') > 0 AS is_mended
 FROM raw_events FINAL
@@ -60,19 +62,18 @@ SELECT
     max(clock) OVER (
         PARTITION BY shard, domain ORDER BY place
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS watermark,
-    groupUniqArray(1)(event_id) OVER same_before AS any_before,
-    max(version) OVER same_before AS highest_before
+    countIf(NOT is_rejected) OVER same_before > 0 AS is_known,
+    maxIf(version, NOT is_rejected) OVER same_before AS highest_before
 FROM ({records})
 WINDOW same_before AS (
-    PARTITION BY shard, event_id ORDER BY place
+    PARTITION BY site, shard, event_id ORDER BY place
     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 """
     judged = stepwise(
         f"SELECT * FROM ({looking_back})"
         " WHERE kind = 'event' AND site = %(site)s AND ingest >= %(row_from)s",
-        f"(shard, place) IN (SELECT shard, {PLACE} FROM dead_letters) AS is_rejected",
         """
-        NOT is_rejected AND event_id != '' AND notEmpty(any_before) AND highest_before >= version
+        NOT is_rejected AND event_id != '' AND is_known AND highest_before >= version
             AS is_repeated
         """,
         "NOT is_rejected AND NOT is_repeated AS is_kept",

@@ -168,21 +168,22 @@ class Embedded:
             domain: where they belong.
             payloads: events as their source sent them, valid or not.
             lateness_ms: of a file: its watermark then moves to the latest event time among the
-                payloads less this, by a tick that is safe together with them.
+                payloads less this, by a tick that is safe together with them. A time too far in the
+                future is that of a dead letter, and moves nothing.
 
         Raises:
             LogFull: no space; none of them is in the log, offer them again.
             LogError: the log takes no more, see `EmbeddedLog`.
         """
         now = self.now()
-        latest = BEGIN_OF_TIME
+        latest, possible = BEGIN_OF_TIME, now + self.engine.settings.max_skew_ms
         for payload in payloads:
             seen = route(payload)
             subject = self.subjects.subject(seen.site, seen.identities, now_ms=now)
             self._link(seen, now)
             shard = shard_of(subject, self.settings.shards)
             self._append(shard, RecordKind.EVENT, domain, subject, payload)
-            if seen.occurred_ms is not None:
+            if seen.occurred_ms is not None and seen.occurred_ms <= possible:
                 latest = max(latest, seen.occurred_ms)
         if lateness_ms is not None and latest > BEGIN_OF_TIME:
             tick = str(latest - lateness_ms).encode()

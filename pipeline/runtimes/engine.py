@@ -36,6 +36,7 @@ class Engine:
     """All shards of one process over one store.
 
     Attributes:
+        settings: the deployment's times and bounds.
         stage1, stage2: the core.
         generation: counts the logs that this deployment has lived on.
         position: where in the log the last checkpoint stood, as the runtime wrote it; None to read
@@ -47,7 +48,7 @@ class Engine:
         self.stage2 = Stage2(settings.shards, self.stage1.rules)
         self.generation = 1
         self.position: list[int] | None = None
-        self._settings = settings
+        self.settings = settings
         self._store = store
         self._patience = patience
         self._number = 0
@@ -66,7 +67,7 @@ class Engine:
             StoreRefused: the checkpoint was written by another version of Goldpan.
         """
         store, insist = self._store, self._patience.insist
-        shards = range(self._settings.shards)
+        shards = range(self.settings.shards)
         checkpoint = insist(lambda: store.load(shards))
         process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
         if process.get("state_version", STATE_VERSION) != STATE_VERSION:
@@ -102,7 +103,7 @@ class Engine:
 
     def forget(self) -> None:
         """Begin without a checkpoint, but as the same log's: for computing everything again."""
-        shards = range(self._settings.shards)
+        shards = range(self.settings.shards)
         checkpoint = self._patience.insist(partial(self._store.load, shards))
         process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
         self._identity = process.get("identity", "")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
+from pipeline.dedupe import EventKey
 from pipeline.exchange import (
     PROCESS,
     Checkpoint,
@@ -31,6 +32,7 @@ from schemas import rows as schema
 ASKED_AT_ONCE = 10_000
 _OFFSET_MASK = (1 << GENERATION_BITS) - 1
 _AT = f"(bitShiftLeft(toUInt64(generation), {GENERATION_BITS}) + offset)"
+_LETTERS = "SELECT shard, generation, offset FROM dead_letters WHERE shard = %(shard)s"
 
 
 class ClickHouseStore:
@@ -74,8 +76,9 @@ class ClickHouseStore:
             return [], 0
         since = last - window_ms
         rows = self._client.execute(
-            "SELECT toUnixTimestamp64Milli(ingest_time), event_id, version "
+            "SELECT toUnixTimestamp64Milli(ingest_time), site, event_id, version "
             f"FROM raw_events FINAL WHERE {where} AND event_id != '' "
+            f"AND (shard, generation, offset) NOT IN ({_LETTERS}) "
             "AND ingest_time >= fromUnixTimestamp64Milli(%(since)s) "
             f"ORDER BY {_AT} DESC LIMIT %(limit)s",
             {**params, "since": since},
@@ -94,22 +97,27 @@ class ClickHouseStore:
         rows = dict(self._rows(lookup.rows))
         return Found(versions, contacts, callers, rows)
 
-    def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, str], int]]:
-        for shard, ids in lookup.event_ids.items():
-            for some in _chunks(ids):
-                rows = self._client.execute(
-                    "SELECT event_id, max(version) FROM raw_events WHERE shard = %(shard)s "
-                    f"AND event_id IN %(ids)s AND {_AT} <= %(covered)s GROUP BY event_id",
-                    {"shard": shard, "ids": some, "covered": lookup.covered[shard]},
-                )
-                for event_id, version in rows:
-                    yield (shard, event_id), version
+    def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, EventKey], int]]:
+        for shard, keys in lookup.event_ids.items():
+            for site, ids in _by_site(keys).items():
+                for some in _chunks(ids):
+                    rows = self._client.execute(
+                        "SELECT event_id, max(version) FROM raw_events "
+                        "WHERE site = %(site)s AND shard = %(shard)s AND event_id IN %(ids)s "
+                        f"AND {_AT} <= %(covered)s AND (shard, generation, offset) NOT IN "
+                        f"({_LETTERS} AND event_id IN %(ids)s) GROUP BY event_id",
+                        {
+                            "site": site,
+                            "shard": shard,
+                            "ids": some,
+                            "covered": lookup.covered[shard],
+                        },
+                    )
+                    for event_id, version in rows:
+                        yield (shard, (site, event_id)), version
 
     def _contacts(self, keys: Iterable[ContactKey]) -> Iterator[tuple[ContactKey, Stored]]:
-        by_site: dict[str, list[str]] = {}
-        for site, contact_id in keys:
-            by_site.setdefault(site, []).append(contact_id)
-        for site, ids in by_site.items():
+        for site, ids in _by_site(keys).items():
             for some in _chunks(ids):
                 rows = self._client.execute(
                     "SELECT contact_id, state, revision, shard FROM contacts FINAL "
@@ -213,6 +221,13 @@ class ClickHouseStore:
             min_insert_block_size_rows=1_048_576,
             min_insert_block_size_bytes=1 << 30,
         )
+
+
+def _by_site(keys: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    by_site: dict[str, list[str]] = {}
+    for site, id_ in keys:
+        by_site.setdefault(site, []).append(id_)
+    return by_site
 
 
 def _chunks(values: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure, revision_of
+from pipeline.dedupe import EventKey
 from pipeline.exchange import (
     PROCESS,
     Checkpoint,
@@ -60,13 +61,14 @@ class MemoryStore:
         rows = sorted(
             (at, row) for (which, at), row in self.raw.items() if which == shard and at <= covered
         )
+        letters = self.dead_letters
         if not rows:
             return [], 0
         since = max(row.ingest_ms for _, row in rows) - window_ms
         ids = [
-            RecentId(row.ingest_ms, row.event_id, row.version)
-            for _, row in rows
-            if row.event_id and row.ingest_ms >= since
+            RecentId(row.ingest_ms, row.site, row.event_id, row.version)
+            for at, row in rows
+            if row.event_id and row.ingest_ms >= since and (shard, at) not in letters
         ]
         if len(ids) > limit:
             ids = ids[-limit:]
@@ -75,12 +77,13 @@ class MemoryStore:
 
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
-        versions: dict[tuple[int, str], int] = {}
-        wanted = {(shard, id_) for shard, ids in lookup.event_ids.items() for id_ in ids}
+        versions: dict[tuple[int, EventKey], int] = {}
+        wanted = {(shard, key) for shard, keys in lookup.event_ids.items() for key in keys}
         if wanted:
             for (shard, at), row in self.raw.items():
-                key = (shard, row.event_id)
-                if key in wanted and at <= lookup.covered[shard]:
+                key = (shard, (row.site, row.event_id))
+                is_seen = key in wanted and (shard, at) not in self.dead_letters
+                if is_seen and at <= lookup.covered[shard]:
                     versions[key] = max(row.version, versions.get(key, 0))
         return Found(
             versions,

@@ -55,23 +55,23 @@ class Applier:
         watermark = state.timeline.watermark(domain)
         self._ledger.keep_event(state, record, event)
         verdict: intake.Verdict = "applied"
-        known = state.recent.version(event.event_id)
+        key = (event.site, event.event_id)
+        known = state.recent.version(*key)
         if known is None:
-            known = found.versions.get((state.shard, event.event_id))
+            known = found.versions.get((state.shard, key))
         if known is not None and known >= event.version:
             verdict = "duplicate"
+        elif (refusal := self._happen(state, record, event, found)) is not None:
+            self._ledger.keep_letter(state, record, refusal)
+            verdict = "rejected"
         else:
-            state.recent.add(event.event_id, event.version, record.ingest_ms)
-            refusal = self._happen(state, record, event, found)
-            if refusal is not None:
-                self._ledger.keep_letter(state, record, refusal)
-                verdict = "rejected"
+            state.recent.add(key, event.version, record.ingest_ms)
         counted = intake.count(
             Origin(event.site, event.source, event.event_type, domain),
             minute_of(record.ingest_ms),
             verdict,
             late=occurred < watermark,
-            repairs=len(event.repairs),
+            mended=bool(event.repairs),
             revision=revision,
         )
         self.steps.append((state, domain, watermark, counted))
@@ -85,7 +85,7 @@ class Applier:
             minute_of(record.ingest_ms),
             "rejected",
             late=False,
-            repairs=0,
+            mended=False,
             revision=state.revision(record.offset),
         )
         watermark = state.timeline.watermark(record.domain)

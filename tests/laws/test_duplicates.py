@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 
@@ -14,7 +15,16 @@ from pipeline.runtimes import engine
 from schemas.records import LIVE, LogRecord, RecordKind
 from tests.laws.driving import run
 from tests.laws.profile import tried
-from tests.laws.scenario import START, Mood, Scenario, Sent, encode, event, morning
+from tests.laws.scenario import (
+    START,
+    Mood,
+    Scenario,
+    Sent,
+    configuration,
+    encode,
+    event,
+    morning,
+)
 from tests.laws.views import Views, views
 
 SHARDS = 2
@@ -99,6 +109,54 @@ def test_a_higher_version_replaces_and_a_lower_one_does_not() -> None:
     assert sum(seen.intake("duplicates").values()) == 2 * 2  # two events, in two sets each
 
 
+@pytest.mark.usefixtures("_memory")
+@tried(10)
+@given(seed=seeds, calls=st.integers(1, 15))
+def test_two_sites_may_give_the_same_ids(seed: int, calls: int) -> None:
+    """Everything happens at a twin of the site too, under the same ids, a moment later."""
+    scenario = morning(seed, calls=calls, configs=False, mood=replace(Mood(), garble=0))
+    alone = replace(scenario, sent=tuple(one for one in scenario.sent if site_of(one) == "demo"))
+    twins = [
+        one._replace(at=one.at + later, payload=encode(json.loads(one.payload) | {"site": site}))
+        for one in alone.sent
+        for site, later in (("demo", 0), ("twin", 1))
+    ]
+    both = replace(alone, sent=tuple(sorted(twins, key=lambda one: one.at)))
+    records = both.records()
+    flush_at = random.Random(seed).sample(range(len(records)), k=min(10, len(records)))
+    seen = views(run(records, SHARDS, flush_at=flush_at)).merged()
+    expected = views(run(alone.records(), SHARDS)).merged()
+    assert {key: row for key, row in seen.items() if key.site == "demo"} == expected
+    as_demo = {key._replace(site="demo"): row for key, row in seen.items() if key.site == "twin"}
+    assert as_demo == expected
+
+
+def site_of(sent: Sent) -> str:
+    """Where a delivery happened."""
+    site: str = json.loads(sent.payload)["site"]
+    return site
+
+
+@pytest.mark.usefixtures("_memory")
+@pytest.mark.parametrize("sent_again_after", [1000, 7_000_000])
+def test_a_refused_event_does_not_stand_in_the_way_of_one_with_its_id(
+    sent_again_after: int,
+) -> None:
+    wrong = json.loads(configuration("demo", START)) | {"event_id": "e", "content_hash": "0" * 64}
+    right = event("call.queued", START, "c", queue="q", event_id="e")
+    sent = (
+        Sent(START, "contact:c", LIVE, encode(wrong)),
+        Sent(START + sent_again_after, "contact:c", LIVE, encode(right)),
+        Sent(START + sent_again_after + 1000, "contact:c", LIVE, encode(right)),
+    )
+    records = Scenario(sent, (START + 1, START + sent_again_after + 1), shards=1).records()
+    seen = views(run(records, 1, flush_at=range(len(records))))
+    assert sum(row["offered"] for key, row in seen.merged().items() if key.dims == "site") == 1
+    counted = seen.intake("events", "rejected", "duplicates")
+    by_measure = {key[-1]: n for key, n in counted.items() if key[1] == "site"}
+    assert by_measure == {"events": 3, "rejected": 1, "duplicates": 1}
+
+
 @tried(100)
 @given(
     events=st.lists(
@@ -128,8 +186,8 @@ def test_memory_never_misses_a_duplicate(
             if occurred > now + skew_ms:
                 continue
             if not recent.must_ask(occurred):
-                assert (recent.version(event_id) is not None) == (event_id in seen)
-            recent.add(event_id, 0, now)
+                assert (recent.version("demo", event_id) is not None) == (event_id in seen)
+            recent.add(("demo", event_id), 0, now)
             seen.add(event_id)
             recent.forget(now)
             assert len(recent) <= most

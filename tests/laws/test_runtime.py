@@ -27,7 +27,7 @@ from pipeline.topology import TopologySettings
 from schemas.records import LogRecord
 from tests.laws.driving import Died, Mortal
 from tests.laws.profile import tried
-from tests.laws.scenario import SITES, morning
+from tests.laws.scenario import SITES, START, encode, event, morning
 from tests.laws.tables import empty, tables
 from tests.laws.views import Views, views
 
@@ -156,6 +156,24 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], tuple
         return one, other, records[-1].ingest_ms
 
     return write
+
+
+def test_one_line_from_the_future_makes_no_other_line_of_its_file_late(tmp_path: Path) -> None:
+    chunks = [
+        [event("call.queued", START, "c", queue="q"), event("call.held", START + 10**11, "x")],
+        [event("call.answered", START + 9_000, "c", agent_id="a", wait_ms=9_000)],
+    ]
+    store = MemoryStore()
+    with embedded(tmp_path, store, START + 86_400_000) as pipeline:
+        pipeline.start()
+        for chunk in chunks:
+            pipeline.publish("file:a", [encode(content) for content in chunk], lateness_ms=0)
+        pipeline.settle()
+    seen = views(store)
+    counted = seen.intake("events", "late", "rejected").items()
+    assert {key[-1]: n for key, n in counted if key[1] == "site"} == {"events": 3, "rejected": 1}
+    [letter] = seen.letters.values()
+    assert "from_the_future" in letter
 
 
 @tried(8)

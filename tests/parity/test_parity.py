@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.operators.contacts import state
 from pipeline.parity import calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
 from pipeline.sinks.client import Client
@@ -159,6 +160,39 @@ def test_of_versions_and_corrections_the_last_word_counts(ingested: Ingest) -> N
     assert counted["events"] == 8 + 8
     assert counted["duplicates"] == 2
     assert counted["rejected"] == 1
+
+
+def test_what_arrived_is_counted_alike(ingested: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mended values once an event, of events that are kept; refused ones are not seen."""
+    monkeypatch.setattr(state, "MAX_STEPS", 2)
+    full = event("f", "call.ended", 9, talk_ms=1, event_id="refused")
+    elsewhere = event("g", "call.queued", 9, queue="general", event_id="refused")
+    two = ["wait_ms dropped", "ring_ms dropped"]
+    mended = event("f", "call.ringing", 1, repairs=two)
+    parity = check(
+        ingested(
+            Payloads(
+                [
+                    event("f", "call.queued", 0, queue="general"),
+                    mended,
+                    mended,
+                    event("f", "call.held", 2, repairs=two),
+                    full,
+                    elsewhere,
+                    elsewhere,
+                    event("f", "call.queued", 0, queue="general", site="another"),
+                ]
+            )
+        ),
+        SITE.site,
+    )
+    assert not differing(parity)
+    counted = totals(parity)
+    assert counted["offered"] == 2
+    assert counted["events"] == 7 + 8
+    assert counted["rejected"] == 2
+    assert counted["duplicates"] == 2
+    assert counted["repaired"] == 1
 
 
 def test_who_still_waits_when_a_file_ends_has_waited_too_long(ingested: Ingest) -> None:
