@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import ConfigError
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
-from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
-from schemas.measures import BaseFamily, FactFamily, Text, literal
+from schemas.formula import FormulaError, Number, Value, evaluate
+from schemas.measures import BaseFamily, Text, literal
+from schemas.selection import TABLE, NotKeptError, Selection, select
 
 By = Literal["minute", "hour", "day", "week", "month", "total"]
 Cell = Number | None
@@ -180,16 +181,16 @@ class Report:
 
     def _queries(self, columns: Sequence[Column]) -> tuple[Query, ...]:
         self._check()
-        sources: dict[tuple[str, str], list[tuple[int, Formula]]] = {}
+        sources: dict[tuple[str, str], tuple[Selection, list[tuple[int, Formula]]]] = {}
         for position, column in enumerate(columns):
             if column.compiled is not None:
-                source = column.compiled.family, self._dimension_set(column.label, column.compiled)
-                sources.setdefault(source, []).append((position, column.compiled))
+                selection = self._select(column.label, column.compiled)
+                source = column.compiled.family, selection.dimension_set
+                sources.setdefault(source, (selection, []))[1].append((position, column.compiled))
         queries = []
-        for (family, dimension_set), asked in sources.items():
+        for (family, dimension_set), (selection, asked) in sources.items():
             positions, formulas = zip(*asked, strict=True)
-            sql = self._sql(family, dimension_set, formulas)
-            queries.append(Query(family, dimension_set, positions, sql))
+            queries.append(Query(family, dimension_set, positions, self._sql(selection, formulas)))
         return tuple(queries)
 
     def _check(self) -> None:
@@ -209,56 +210,28 @@ class Report:
             msg = f"from {self.start.isoformat()} must come before to {self.end.isoformat()}"
             raise ConfigError(msg)
 
-    def _dimension_set(self, label: str, compiled: Formula) -> str:
-        """Return the smallest declared set that can break the formula down as asked.
+    def _select(self, label: str, compiled: Formula) -> Selection:
+        try:
+            return select(self.catalogue, compiled, self.group)
+        except NotKeptError as error:
+            msg = f"{label} {error}"
+            raise ConfigError(msg) from error
 
-        Fact tables have no sets: any of their dimensions will do, and the answer is "".
-        """
-        family = self.catalogue.families[compiled.family]
-        wanted = set(self.group)
-        if isinstance(family, FactFamily):
-            if wanted <= set(family.dimensions):
-                return ""
-            kept = f"any of {', '.join(family.dimensions)}"
-        else:
-            sets = {n: s for n, s in family.sets.items() if compiled.measures <= {*family.kept(n)}}
-            fitting = [name for name, dimensions in sets.items() if wanted <= set(dimensions)]
-            if fitting:
-                return min(fitting, key=lambda name: len(family.sets[name]))
-            kept = "; or by ".join(", ".join(s) for s in sets.values() if s) or "nothing"
-        msg = f"{label} is not kept by {', '.join(self.group)}; it can be grouped by {kept}"
-        raise ConfigError(msg)
-
-    def _sql(self, family_name: str, dimension_set: str, asked: Sequence[Formula]) -> str:
-        """Return one family's query. Columns are qualified: an alias must never capture one."""
-        family = self.catalogue.families[family_name]
-        where = [f"t.site = {literal(self.site)}"]
-        if isinstance(family, BaseFamily):
-            moment = f"t.{family.time}"
-            where.append(f"t.dims = {literal(dimension_set)}")
-            used = {*frozenset().union(*(f.measures for f in asked)), *family.presence}
-            kept = [name for name in family.kept(dimension_set) if name in used]
-            having = " OR ".join(_happened(family, name) for name in kept)
-        else:
-            moment = f"assumeNotNull(t.{family.time})"
-            where.append(f"t.{family.time} IS NOT NULL")
-            having = "count() > 0"
+    def _sql(self, selection: Selection, asked: Sequence[Formula]) -> str:
+        where = selection.where(literal(self.site))
         if self.start is not None:
-            where.append(f"t.{family.time} >= {_instant(self.start)}")
+            where.append(f"{selection.time} >= {_instant(self.start)}")
         if self.end is not None:
-            where.append(f"t.{family.time} < {_instant(self.end)}")
-        period = PERIODS[self.by].format(time=moment, zone=literal(self.zone))
-        groups = [f"t.{name} AS {name}" for name in self.group]
-        values = [
-            f"{to_sql(formula.tree, lambda name: _total(family, name))} AS value_{i}"
-            for i, formula in enumerate(asked)
-        ]
+            where.append(f"{selection.time} < {_instant(self.end)}")
+        period = PERIODS[self.by].format(time=selection.moment, zone=literal(self.zone))
+        groups = [f"{TABLE}.{name} AS {name}" for name in self.group]
+        values = [f"{selection.value(f)} AS value_{i}" for i, f in enumerate(asked)]
         return (
             f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
-            f"FROM {family.table} AS t FINAL\n"
+            f"FROM {selection.source}\n"
             f"WHERE {' AND '.join(where)}\n"
             f"GROUP BY {', '.join(['period', *self.group])}\n"
-            f"HAVING {having}\n"
+            f"HAVING {selection.happened(asked)}\n"
             f"ORDER BY {', '.join(['period', *self.group])}"
         )
 
@@ -281,20 +254,6 @@ class Report:
             else:
                 totals[name] = 0 if family.measures[name].additive else None
         return evaluate(column.compiled.tree, totals)
-
-
-def _total(family: BaseFamily | FactFamily, name: str) -> str:
-    """Return SQL for a measure's total over a group's rows."""
-    if isinstance(family, FactFamily):
-        return family.measures[name].sql("t")
-    return f"{'sumMap' if family.measures[name].kind == 'histogram' else 'sum'}(t.{name})"
-
-
-def _happened(family: BaseFamily, name: str) -> str:
-    """Return SQL for "this measure counted something": withdrawn rows remain, as zeros."""
-    if family.measures[name].kind == "histogram":
-        return f"arraySum(mapValues({_total(family, name)})) != 0"
-    return f"{_total(family, name)} != 0"
 
 
 def _instant(moment: datetime) -> str:

@@ -30,6 +30,16 @@ class Variant(Strict):
     note: Text | None = None
 
 
+class Limits(Strict):
+    """From where on a value needs attention, and from where on at once, in the metric's unit.
+
+    Both are the first bad value's neighbour: exactly `warn` is still good.
+    """
+
+    warn: float
+    crit: float
+
+
 class Metric(Strict):
     """What is shown: one formula, or several variants of which one is the default."""
 
@@ -53,6 +63,8 @@ class Metric(Strict):
     missing: Text | None = None
     """Why the metric cannot be computed yet; a metric with it has no formula."""
     target: Text | None = None
+    limits: Limits | None = None
+    """What boards colour by; a proposal where the centre sets none of its own."""
     min_sample: int | None = Field(default=None, ge=1)
     """Below this denominator a value is marked as resting on few contacts."""
     freshness: Literal["live", "near", "settled"] = "near"
@@ -71,7 +83,16 @@ class Metric(Strict):
         if self.default is not None and self.default not in self.variants:
             msg = f"default: no variant {self.default!r}; {nearest(self.default, [*self.variants])}"
             raise ValueError(msg)
+        self._check_limits()
         return self
+
+    def _check_limits(self) -> None:
+        if self.limits is None:
+            return
+        worse = self.limits.crit - self.limits.warn
+        if not (worse < 0 if self.direction == "H" else self.direction == "L" and worse > 0):
+            msg = "limits: need direction H with crit below warn, or L with crit above warn"
+            raise ValueError(msg)
 
     def formulas(self) -> dict[str | None, str]:
         """Return the formula of each variant, or the only one under None."""

@@ -174,6 +174,24 @@ def measures(node: Node) -> frozenset[str]:
             return frozenset()
 
 
+def denominator(node: Node) -> Node | None:
+    """Return what a ratio is taken of, or None if the formula is no ratio.
+
+    Scaling by a number leaves a ratio one: the denominator of `answered / offered * 100` is the
+    contacts that were offered, which says on how many the percentage rests.
+
+    >>> denominator(parse("answered / offered * 100", {"answered", "offered"}))
+    Measured(name='offered')
+    """
+    match node:
+        case Combined("*" | "/", left, Literally()):
+            return denominator(left)
+        case Combined("/", _, right):
+            return right
+        case _:
+            return None
+
+
 def to_sql(node: Node, column: Callable[[str], str]) -> str:
     """Return the formula as a SQL expression.
 

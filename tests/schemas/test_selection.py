@@ -1,0 +1,58 @@
+"""What report and boards build their queries from: samples, selections and limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.catalogue import load_catalogue
+from schemas.formula import denominator, parse, to_sql
+from schemas.measures import Text
+from schemas.selection import NotKeptError, select
+
+CATALOGUE = load_catalogue()
+NAMES = {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "below"),
+    [
+        ("a / b", "b"),
+        ("(a - c) / (b - c) * 100", "(b - c)"),
+        ("a / b / 1000", "b"),
+        ("a / b + c", None),
+        ("a", None),
+    ],
+)
+def test_a_ratio_rests_on_its_denominator(text: str, below: str | None) -> None:
+    found = denominator(parse(text, NAMES))
+    assert (None if found is None else to_sql(found, str)) == below
+
+
+def test_the_smallest_set_that_fits_is_read() -> None:
+    answered = CATALOGUE.compile("answered / offered")
+    assert select(CATALOGUE, answered, []).dimension_set == "site"
+    assert select(CATALOGUE, answered, ["queue"]).dimension_set == "queue"
+    # Offers have no agent, so they are not kept by agent.
+    with pytest.raises(NotKeptError, match="is not kept by agent_id; it can be grouped by"):
+        select(CATALOGUE, answered, ["agent_id"])
+
+
+def test_a_metric_with_a_least_sample_says_what_it_rests_on() -> None:
+    """Quantiles are the exception: their sample is no part of the formula."""
+    for name, metric in CATALOGUE.metrics.items():
+        texts = metric.formulas().values() if metric.min_sample else ()
+        for text in texts:
+            tree = CATALOGUE.compile(text).tree
+            assert denominator(tree) is not None or name == "wait_p90", name
+
+
+@pytest.mark.parametrize(
+    ("direction", "warn", "crit"), [("H", 70, 80), ("L", 10, 5), ("N", 5, 10), ("H", 80, 80)]
+)
+def test_limits_run_against_the_direction(direction: str, warn: float, crit: float) -> None:
+    metric = CATALOGUE.metrics["asa"].model_dump()
+    limits = {"warn": warn, "crit": crit}
+    with pytest.raises(ValueError, match="direction H with crit below warn, or L"):
+        type(CATALOGUE.metrics["asa"]).model_validate(
+            {**metric, "name": Text(zh="x", en="x"), "direction": direction, "limits": limits}
+        )
