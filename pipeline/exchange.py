@@ -13,13 +13,10 @@ from typing import NamedTuple, Protocol
 
 from pipeline.contribution import CallerKey, Measure
 from pipeline.dedupe import EventKey
+from pipeline.entity import AnyEntity, EntityKey
 from pipeline.operators.callers import Caller
-from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import RowKey
 from schemas.records import RecordKind
-
-ContactKey = tuple[str, str]
-"""Site and contact id."""
 
 
 class Stored(NamedTuple):
@@ -41,12 +38,12 @@ class Lookup:
 
     event_ids: Mapping[int, Sequence[EventKey]] = field(default_factory=dict)
     covered: Mapping[int, int] = field(default_factory=dict)
-    contacts: Sequence[ContactKey] = ()
+    entities: Sequence[EntityKey] = ()
     callers: Sequence[CallerKey] = ()
     rows: Mapping[int, Sequence[RowKey]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.event_ids or self.contacts or self.callers or self.rows)
+        return bool(self.event_ids or self.entities or self.callers or self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Found:
     """The answers, by what was asked; what the store does not have is absent."""
 
     versions: Mapping[tuple[int, EventKey], int] = field(default_factory=dict)
-    contacts: Mapping[ContactKey, Stored] = field(default_factory=dict)
+    entities: Mapping[EntityKey, Stored] = field(default_factory=dict)
     callers: Mapping[CallerKey, Stored] = field(default_factory=dict)
     rows: Mapping[tuple[int, RowKey], tuple[dict[Measure, int], int]] = field(default_factory=dict)
 
@@ -164,7 +161,7 @@ class Flush:
     configs: list[ConfigRow] = field(default_factory=list)
     rows: list[BaseRow] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
+    entities: list[AnyEntity] = field(default_factory=list)
     transitions: list[TransitionRow] = field(default_factory=list)
     checkpoint: list[CheckpointItem] = field(default_factory=list)
 

@@ -28,11 +28,12 @@ END_OF_TIME = 2**62
 
 
 class Timer(NamedTuple):
-    """A wish to be called when the watermark has passed `due`; ties go by key."""
+    """An entity's wish to be called when the watermark has passed `due`; ties go by its id."""
 
     due: int
     site: str
-    key: str
+    id: str
+    family: str
 
 
 class Timeline:

@@ -4,9 +4,9 @@ The core has no clock, no randomness and does no I/O. Where it must know somethi
 memory, it *asks*: `process` is a generator that yields a `Lookup` and is sent a `Found`. One batch
 goes through in four steps, each with at most one lookup:
 
-    1 decode     bytes -> events; which ids may be duplicates, which contacts are unknown?
+    1 decode     bytes -> events; which ids may be duplicates, which entities are unknown?
     2 apply      records in offset order: watermarks, timers, operators -> what changed
-    3 callers    changed contacts -> distinct callers; which callers are unknown?
+    3 callers    changed entities -> distinct callers; which callers are unknown?
     4 fold       what changed, in order -> rows, partials; which rows are unknown?
 
 All steps keep the order of the records, so a batch of one record and a batch of ten thousand give
@@ -21,17 +21,17 @@ from dataclasses import dataclass
 from pipeline.contribution import CallerKey
 from pipeline.decode import DeadLetter, Decoder
 from pipeline.dedupe import EventKey
+from pipeline.entity import AnyEntity, EntityKey
 from pipeline.exchange import (
     BaseRow,
     Checkpoint,
     CheckpointItem,
-    ContactKey,
     Flush,
     Found,
     Lookup,
 )
 from pipeline.operators.callers import Caller
-from pipeline.operators.contacts import is_contact_event
+from pipeline.operators.contacts import Contact
 from pipeline.operators.rows import DimensionSets, Partial
 from pipeline.site_rules import SiteRules, read_rules
 from pipeline.stage1.apply import Applier, adopt
@@ -49,6 +49,8 @@ from schemas.events import Event
 from schemas.records import LogRecord, RecordKind
 from schemas.rows import row_families
 
+FAMILIES: tuple[type[AnyEntity], ...] = (Contact,)
+"""The families of entities that events tell of; see `pipeline.entity`."""
 PUBLISHED = frozenset({("calls", "queue")})
 """What stage 2 judges: rules look at queues."""
 
@@ -82,7 +84,7 @@ class Stage1:
         self._settings = settings
         self._callers: dict[CallerKey, Caller] = {}
         self._decoder = Decoder(max_skew_ms=settings.max_skew_ms)
-        self._applier = Applier(self.ledger, self.rules, settings.allowed_lateness_ms)
+        self._applier = Applier(FAMILIES, self.ledger, self.rules, settings.allowed_lateness_ms)
         self._sets = DimensionSets(
             {
                 name: {
@@ -99,9 +101,9 @@ class Stage1:
         for version, content in checkpoint.of(shard, "config").items():
             self.rules[version] = read_rules(version, content)
         if checkpoint.of(shard, "meta"):
-            state.restore(checkpoint, self._applier.rules_by)
-            for contact in state.contacts.values():
-                adopt(state, contact)
+            state.restore(checkpoint, FAMILIES, self._applier.rules_by)
+            for entity in state.entities.values():
+                adopt(state, entity)
         self.shards[shard] = state
         return state
 
@@ -130,7 +132,7 @@ class Stage1:
         self, records: Sequence[LogRecord], decoded: Sequence[Event | DeadLetter | None]
     ) -> Lookup:
         ids: dict[int, set[EventKey]] = {}
-        contacts: dict[ContactKey, None] = {}
+        entities: dict[EntityKey, None] = {}
         for record, event in zip(records, decoded, strict=True):
             if event is None or isinstance(event, DeadLetter):
                 continue
@@ -139,14 +141,13 @@ class Stage1:
             seen = recent.version(event.site, event.event_id)
             if seen is None and recent.must_ask(event.occurred_ms):
                 ids.setdefault(record.shard, set()).add((event.site, event.event_id))
-            if is_contact_event(event):
-                key = (event.site, event.contact_id)
-                if key not in state.contacts:
-                    contacts[key] = None
+            for _, key in self._applier.keys_of(event):
+                if key not in state.entities:
+                    entities[key] = None
         return Lookup(
             event_ids={shard: sorted(wanted) for shard, wanted in ids.items()},
             covered={shard: self.shards[shard].covered for shard in ids},
-            contacts=list(contacts),
+            entities=list(entities),
         )
 
     def _apply(
@@ -190,7 +191,7 @@ class Stage1:
                 for row in state.rows.dirty
             ],
             callers=list(self._callers.values()),
-            contacts=[state.contacts[key] for state in shards for key in state.dirty_contacts],
+            entities=[state.entities[key] for state in shards for key in state.dirty_entities],
             checkpoint=[*configs, *(item for state in shards for item in state.snapshot())],
         )
 

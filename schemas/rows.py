@@ -52,6 +52,8 @@ CONTACTS = Table(
         *("transfers", "offers", "in_threshold", "short", "open", "events", "domain", "state"),
     ),
 )
+FACTS: Mapping[str, Table] = MappingProxyType({"contact": CONTACTS})
+"""The table of each family of entities: one row per entity, site and id first, revised in place."""
 ALERT_TRANSITIONS = Table(
     "alert_transitions",
     (
@@ -120,5 +122,5 @@ def row_families() -> Mapping[str, RowFamily]:
 
 def row_tables() -> tuple[Table, ...]:
     """Return every table that sinks write, base families included."""
-    fixed = (RAW_EVENTS, DEAD_LETTERS, CALLERS, CONTACTS, ALERT_TRANSITIONS, CONFIGS, CHECKPOINT)
-    return (*fixed, *(Table(f.table, f.columns) for f in row_families().values()))
+    fixed = (RAW_EVENTS, DEAD_LETTERS, CALLERS, ALERT_TRANSITIONS, CONFIGS, CHECKPOINT)
+    return (*fixed, *FACTS.values(), *(Table(f.table, f.columns) for f in row_families().values()))

@@ -13,11 +13,11 @@ from typing import Any
 
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
 from pipeline.dedupe import EventKey
+from pipeline.entity import EntityKey
 from pipeline.exchange import (
     PROCESS,
     Checkpoint,
     CheckpointItem,
-    ContactKey,
     Flush,
     Found,
     Lookup,
@@ -53,9 +53,12 @@ class ClickHouseStore:
 
     def highest_generation(self) -> int:
         """See `Store.highest_generation`."""
+        families = schema.row_families().values()
+        tables_ = [schema.CALLERS.name, *(f.table for f in families)]
+        tables_ += [table.name for table in schema.FACTS.values()]
         revisions = [
             f"SELECT max(bitShiftRight(revision, {GENERATION_BITS})) AS g FROM {table}"
-            for table in ("contacts", "callers", *(f.table for f in schema.row_families().values()))
+            for table in tables_
         ]
         union = " UNION ALL ".join(["SELECT max(generation) AS g FROM raw_events", *revisions])
         return int(self._client.execute(f"SELECT max(g) FROM ({union})")[0][0])
@@ -92,10 +95,10 @@ class ClickHouseStore:
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
         versions = dict(self._versions(lookup))
-        contacts = dict(self._contacts(lookup.contacts))
+        entities = dict(self._entities(lookup.entities))
         callers = dict(self._callers(lookup.callers))
         rows = dict(self._rows(lookup.rows))
-        return Found(versions, contacts, callers, rows)
+        return Found(versions, entities, callers, rows)
 
     def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, EventKey], int]]:
         for shard, keys in lookup.event_ids.items():
@@ -116,16 +119,21 @@ class ClickHouseStore:
                     for event_id, version in rows:
                         yield (shard, (site, event_id)), version
 
-    def _contacts(self, keys: Iterable[ContactKey]) -> Iterator[tuple[ContactKey, Stored]]:
-        for site, ids in _by_site(keys).items():
+    def _entities(self, keys: Iterable[EntityKey]) -> Iterator[tuple[EntityKey, Stored]]:
+        by_site: dict[tuple[str, str], list[str]] = {}
+        for family, site, id_ in keys:
+            by_site.setdefault((family, site), []).append(id_)
+        for (family, site), ids in by_site.items():
+            table = schema.FACTS[family]
+            name = table.columns[1]
             for some in _chunks(ids):
                 rows = self._client.execute(
-                    "SELECT contact_id, state, revision, shard FROM contacts FINAL "
-                    "WHERE site = %(site)s AND contact_id IN %(ids)s",
+                    f"SELECT {name}, state, revision, shard FROM {table.name} FINAL "
+                    f"WHERE site = %(site)s AND {name} IN %(ids)s",
                     {"site": site, "ids": some},
                 )
-                for contact_id, state, revision, shard in rows:
-                    yield (site, contact_id), Stored(state, revision, shard)
+                for id_, state, revision, shard in rows:
+                    yield EntityKey(family, site, id_), Stored(state, revision, shard)
 
     def _callers(self, keys: Sequence[CallerKey]) -> Iterator[tuple[CallerKey, Stored]]:
         by_day: dict[tuple[str, str], list[str]] = {}
@@ -194,7 +202,9 @@ class ClickHouseStore:
                 schema.Table(family.table, family.columns), tables.base_columns(family, some)
             )
         self._insert(schema.CALLERS, tables.caller_columns(flush.callers))
-        self._insert(schema.CONTACTS, tables.contact_columns(flush.contacts))
+        for name, table in schema.FACTS.items():
+            entities = [entity for entity in flush.entities if entity.family == name]
+            self._insert(table, tables.entity_columns(entities, len(table.columns)))
         self._insert(schema.ALERT_TRANSITIONS, tables.transition_columns(flush.transitions))
         self._checkpoint(flush.checkpoint, flush.number)
 

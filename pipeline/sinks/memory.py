@@ -11,11 +11,11 @@ from typing import Any
 
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure, revision_of
 from pipeline.dedupe import EventKey
+from pipeline.entity import EntityKey
 from pipeline.exchange import (
     PROCESS,
     Checkpoint,
     CheckpointItem,
-    ContactKey,
     DeadLetterRow,
     Flush,
     Found,
@@ -26,7 +26,6 @@ from pipeline.exchange import (
     TransitionRow,
 )
 from pipeline.operators.rows import RowKey
-from pipeline.sinks import tables
 
 
 class MemoryStore:
@@ -37,7 +36,7 @@ class MemoryStore:
         self.dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
         self.rows: dict[tuple[int, RowKey], tuple[dict[Measure, int], int]] = {}
         self.callers: dict[CallerKey, Stored] = {}
-        self.contacts: dict[ContactKey, tuple[Stored, list[Any]]] = {}
+        self.entities: dict[EntityKey, tuple[Stored, tuple[Any, ...]]] = {}
         self.transitions: dict[tuple[str, int], TransitionRow] = {}
         self.checkpoint: dict[tuple[int, str, str], CheckpointItem] = {}
 
@@ -50,7 +49,7 @@ class MemoryStore:
         """See `Store.highest_generation`."""
         revisions = [revision for _, revision in self.rows.values()]
         revisions += [stored.revision for stored in self.callers.values()]
-        revisions += [stored.revision for stored, _ in self.contacts.values()]
+        revisions += [stored.revision for stored, _ in self.entities.values()]
         generations = [row.generation for row in self.raw.values()]
         return max([r >> GENERATION_BITS for r in revisions] + generations, default=0)
 
@@ -87,7 +86,7 @@ class MemoryStore:
                     versions[key] = max(row.version, versions.get(key, 0))
         return Found(
             versions,
-            {key: self.contacts[key][0] for key in lookup.contacts if key in self.contacts},
+            {key: self.entities[key][0] for key in lookup.entities if key in self.entities},
             {key: self.callers[key] for key in lookup.callers if key in self.callers},
             {
                 (shard, key): (dict(self.rows[shard, key][0]), self.rows[shard, key][1])
@@ -112,12 +111,11 @@ class MemoryStore:
             stored = Stored(caller.snapshot(), caller.revision, caller.shard)
             if self.callers.get(caller.key, stored).revision <= stored.revision:
                 self.callers[caller.key] = stored
-        columns = tables.contact_columns(flush.contacts)
-        for contact, *row in zip(flush.contacts, *columns, strict=True):
-            stored = Stored(contact.snapshot(), contact.revision, contact.shard)
-            key = (contact.site, contact.contact_id)
-            if key not in self.contacts or self.contacts[key][0].revision <= stored.revision:
-                self.contacts[key] = (stored, row)
+        for entity in flush.entities:
+            stored = Stored(entity.snapshot(), entity.revision, entity.shard)
+            known_entity = self.entities.get(entity.key)
+            if known_entity is None or known_entity[0].revision <= stored.revision:
+                self.entities[entity.key] = (stored, entity.row())
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
         self._keep(flush.checkpoint)

@@ -8,18 +8,11 @@ from typing import NamedTuple
 
 from pipeline.sinks.client import Client
 from schemas.records import LogRecord, RecordKind
+from schemas.rows import CONFIGS, RAW_EVENTS, row_tables
 
 AT_ONCE = 10_000
 
-DERIVED = (
-    "call_minutes",
-    "intake_minutes",
-    "callers",
-    "contacts",
-    "dead_letters",
-    "alert_transitions",
-    "checkpoint",
-)
+DERIVED = tuple(table.name for table in row_tables() if table not in (RAW_EVENTS, CONFIGS))
 """The tables that can be computed again from `raw_events`."""
 
 

@@ -1,4 +1,4 @@
-"""Decoded records flow in, in offset order; changed contacts and the steps to fold flow out.
+"""Decoded records flow in, in offset order; changed entities and the steps to fold flow out.
 
 For each record first time passes, then the event happens: what falls due up to the new watermark is
 done in due order, each with its due time as `now`, before the event itself is looked at.
@@ -7,14 +7,15 @@ done in due order, each with its due time as `now`, before the event itself is l
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import cast
 
 from pipeline.contribution import CallerKey, change
 from pipeline.decode import DeadLetter, DeadLetterReason
+from pipeline.entity import MAX_STEPS, AnyEntity, EntityKey
 from pipeline.exchange import ConfigRow, Found
 from pipeline.operators import intake
 from pipeline.operators.callers import CallerChange, local_day
-from pipeline.operators.contacts import MAX_STEPS, Contact, cells_of, is_contact_event
 from pipeline.operators.intake import Origin
 from pipeline.site_rules import SiteRules, default_rules, read_rules
 from pipeline.stage1.ledger import Ledger
@@ -22,7 +23,6 @@ from pipeline.stage1.shard import ShardState
 from pipeline.stage1.steps import Step
 from pipeline.timeline import END_OF_TIME, Timer, minute_of
 from schemas.events import Event
-from schemas.events.calls import ContactEvent
 from schemas.events.control import ConfigChanged
 from schemas.records import LIVE, LogRecord, RecordKind
 
@@ -31,15 +31,24 @@ class Applier:
     """Applies records to their shards, one batch at a time.
 
     Args:
+        families: what events tell of.
         ledger: keeps what is kept of every record.
         rules: every configuration ever in force, by content hash; grows as they come in.
         allowed_lateness_ms: of the live domain.
     """
 
     def __init__(
-        self, ledger: Ledger, rules: dict[str, SiteRules], allowed_lateness_ms: int
+        self,
+        families: Iterable[type[AnyEntity]],
+        ledger: Ledger,
+        rules: dict[str, SiteRules],
+        allowed_lateness_ms: int,
     ) -> None:
         self.steps: list[Step] = []
+        self._readers: dict[str, list[type[AnyEntity]]] = {}
+        for family in families:
+            for event_type in family.types:
+                self._readers.setdefault(event_type, []).append(family)
         self._ledger = ledger
         self._rules = rules
         self._lateness_ms = allowed_lateness_ms
@@ -116,98 +125,102 @@ class Applier:
         if not timeline.advance(domain, watermark):
             return
         while (timer := timeline.next_due(domain)) is not None:
-            contact = state.contacts.get((timer.site, timer.key))
-            if contact is None or contact.domain != domain or contact.due != timer.due:
+            entity = state.entities.get(EntityKey(timer.family, timer.site, timer.id))
+            if entity is None or entity.domain != domain or entity.due != timer.due:
                 continue  # it has changed since; a later wish stands in the heap
             if minute_of(timer.due) > minute:
                 minute = minute_of(timer.due)
                 self.steps.append((state, domain, timer.due, state.configs))
-            state.touch(contact)
-            contact.pass_deadline(timer.due, revision)
+            state.touch(entity)
+            entity.pass_deadline(timer.due, revision)
             # The timer of a late event may be due in a minute that has been published already.
-            self._follow(state, contact, domain, max(before, timer.due))
+            self._follow(state, entity, domain, max(before, timer.due))
         if minute_of(watermark) > minute:
             self.steps.append((state, domain, watermark, state.configs))
 
     # -- what happens -----------------------------------------------------------------------
 
+    def keys_of(self, event: Event) -> list[tuple[type[AnyEntity], EntityKey]]:
+        """The entities that an event tells of, each with its family; none for most types."""
+        return [
+            (family, EntityKey(family.family, event.site, id_))
+            for family in self._readers.get(event.event_type, ())
+            for id_ in family.ids_of(event)
+        ]
+
     def _happen(
         self, state: ShardState, record: LogRecord, event: Event, found: Found
     ) -> DeadLetter | None:
-        """Hand an event to the operator that reads its type; where none does, it only counts.
+        """Hand an event to the operators that read its type; where none does, it only counts.
 
         Returns:
             Why it was refused, if it was.
         """
-        if is_contact_event(event):
-            return self._contact(state, record, event, found)
         if event.event_type == "config.changed":
             return self._config(state, record, cast(ConfigChanged, event))
+        entities = [
+            state.entities.get(key) or self._find(state, family, key, record.subject, found)
+            for family, key in self.keys_of(event)
+        ]
+        for entity in entities:
+            if not entity.takes(event):
+                return refuse(
+                    event,
+                    record,
+                    DeadLetterReason.IMPOSSIBLE,
+                    f"{entity.family}_id {entity.id!r} has {MAX_STEPS} events already: the source "
+                    f"seems to use one id for many {entity.family}s; give each its own and send "
+                    "again",
+                )
+        for entity in entities:
+            state.touch(entity)
+            entity.apply(event, record.domain, state.revision(record.offset))
+            watermark = state.timeline.watermark(record.domain)
+            self._follow(state, entity, record.domain, watermark)
         return None
 
-    def _contact(
-        self, state: ShardState, record: LogRecord, event: ContactEvent, found: Found
-    ) -> DeadLetter | None:
-        key = (event.site, event.contact_id)
-        contact = state.contacts.get(key)
-        if contact is None:
-            contact = self._contact_of(state, record, event, found)
-            state.contacts[key] = contact
-        state.touch(contact)
-        if not contact.apply(event, record.domain, state.revision(record.offset)):
-            return refuse(
-                event,
-                record,
-                DeadLetterReason.IMPOSSIBLE,
-                f"contact_id {event.contact_id!r} has {MAX_STEPS} events already: the source seems "
-                "to use one id for many calls; give each call its own and send again",
-            )
-        self._follow(state, contact, record.domain, state.timeline.watermark(record.domain))
-        return None
-
-    def _contact_of(
-        self, state: ShardState, record: LogRecord, event: ContactEvent, found: Found
-    ) -> Contact:
-        """A contact that memory does not hold: from the store, or new.
+    def _find(
+        self,
+        state: ShardState,
+        family: type[AnyEntity],
+        key: EntityKey,
+        subject: str,
+        found: Found,
+    ) -> AnyEntity:
+        """An entity that memory does not hold: from the store, or new.
 
         One that the store has from beyond the checkpoint did not exist then: what a flush
         overwrites is in the checkpoint as it stood. Its events are about to be read again.
         """
-        stored = found.contacts.get((event.site, event.contact_id))
+        stored = found.entities.get(key)
         if stored is None or stored.revision > state.covered:
-            version = state.configs.get(event.site, "")
-            rules = self.rules_by(version)
-            return Contact(event.site, event.contact_id, state.shard, record.subject, rules)
-        contact = Contact.restore(
-            event.site,
-            event.contact_id,
-            state.shard,
-            stored.state,
-            self.rules_by,
-            revision=stored.revision,
-        )
-        adopt(state, contact)
-        return contact
+            rules = self.rules_by(state.configs.get(key.site, ""))
+            entity = family(key.site, key.id, state.shard, subject, rules)
+        else:
+            entity = family.restore(
+                key, state.shard, stored.state, self.rules_by, revision=stored.revision
+            )
+            adopt(state, entity)
+        state.entities[key] = entity
+        return entity
 
-    def _follow(self, state: ShardState, contact: Contact, domain: str, watermark: int) -> None:
-        """Note all that follows from a changed contact: what it counts as, caller, timer."""
-        revision, steps = contact.revision, self.steps
-        before = contact.cells
-        contact.cells = cells_of(contact)
-        for add in change(before, contact.cells, revision):
+    def _follow(self, state: ShardState, entity: AnyEntity, domain: str, watermark: int) -> None:
+        """Note all that follows from a changed entity: what it counts as, caller, timer."""
+        revision, steps = entity.revision, self.steps
+        before = entity.cells
+        entity.cells = entity.count()
+        for add in change(before, entity.cells, revision):
             steps.append((state, domain, watermark, add))
-        caller = contact.caller
-        contact.caller = caller_of(contact)
-        if caller != contact.caller:
-            if caller is not None and (contact.caller is None or contact.caller[0] != caller[0]):
-                gone = CallerChange(revision, caller[0], contact.contact_id, None)
+        caller = entity.caller
+        entity.caller = caller_of(entity)
+        if caller != entity.caller:
+            if caller is not None and (entity.caller is None or entity.caller[0] != caller[0]):
+                gone = CallerChange(revision, caller[0], entity.id, None)
                 steps.append((state, domain, watermark, gone))
-            if contact.caller is not None:
-                came = CallerChange(
-                    revision, contact.caller[0], contact.contact_id, contact.caller[1]
-                )
+            if entity.caller is not None:
+                came = CallerChange(revision, entity.caller[0], entity.id, entity.caller[1])
                 steps.append((state, domain, watermark, came))
-        schedule(state, contact)
+        schedule(state, entity)
 
     def _config(
         self, state: ShardState, record: LogRecord, event: ConfigChanged
@@ -240,34 +253,34 @@ class Applier:
         return self._rules.get(version) or default_rules()
 
 
-def adopt(state: ShardState, contact: Contact) -> None:
-    """Take up a contact that was restored: what it counts as already, and its timer."""
-    contact.cells = cells_of(contact)
-    contact.caller = caller_of(contact)
-    schedule(state, contact)
+def adopt(state: ShardState, entity: AnyEntity) -> None:
+    """Take up an entity that was restored: what it counts as already, and its timer."""
+    entity.cells = entity.count()
+    entity.caller = caller_of(entity)
+    schedule(state, entity)
 
 
-def schedule(state: ShardState, contact: Contact) -> None:
-    """Set the contact's timer, unless it is set."""
-    wish = (contact.domain, contact.due)
-    if contact.due is not None and wish != contact.scheduled:
-        timer = Timer(contact.due, contact.site, contact.contact_id)
-        state.timeline.set_timer(contact.domain, timer)
-    contact.scheduled = wish
+def schedule(state: ShardState, entity: AnyEntity) -> None:
+    """Set the entity's timer, unless it is set."""
+    wish = (entity.domain, entity.due)
+    if entity.due is not None and wish != entity.scheduled:
+        timer = Timer(entity.due, entity.site, entity.id, entity.family)
+        state.timeline.set_timer(entity.domain, timer)
+    entity.scheduled = wish
 
 
-def caller_of(contact: Contact) -> tuple[CallerKey, int] | None:
-    """Whose contact it is, on which local day, from when on; None if nobody is known to call.
+def caller_of(entity: AnyEntity) -> tuple[CallerKey, int] | None:
+    """Who called with it, on which local day, and when; None if nobody is known to.
 
     The caller is the subject, so that one person who calls from two numbers of his counts once.
     """
-    fact, known = contact.fact, contact.caller
-    if known is not None and known[1] == fact.started_at and fact.identified:
-        return known
-    if not fact.identified:
+    called_at, known = entity.called_at(), entity.caller
+    if called_at is None:
         return None
-    day = local_day(fact.started_at, contact.rules.zone)
-    return CallerKey(contact.site, day, contact.subject), fact.started_at
+    if known is not None and known[1] == called_at:
+        return known
+    day = local_day(called_at, entity.rules.zone)
+    return CallerKey(entity.site, day, entity.subject), called_at
 
 
 def refuse(event: Event, record: LogRecord, reason: DeadLetterReason, detail: str) -> DeadLetter:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from pipeline.contribution import Measure, revision_of
 from pipeline.dedupe import RecentIds
-from pipeline.exchange import Checkpoint, CheckpointItem, ContactKey, RawRow
-from pipeline.operators.contacts import Contact
+from pipeline.entity import AnyEntity, EntityKey
+from pipeline.exchange import Checkpoint, CheckpointItem, RawRow
 from pipeline.operators.rows import DimensionSets, RowBook, RowKey
 from pipeline.site_rules import SiteRules
 from pipeline.timeline import Timeline
@@ -19,7 +19,7 @@ from schemas.records import RecordKind
 STATE_VERSION = 1
 """Raised with every change of a state's form; a checkpoint of another version is not read."""
 CLOSED_KEPT = 1_000
-"""Closed contacts that a shard keeps in memory for late events; older ones are read back."""
+"""Closed entities that a shard keeps in memory for late events; older ones are read back."""
 
 
 class ShardState:
@@ -41,12 +41,12 @@ class ShardState:
         self.reach = 0
         """The revision up to which an interrupted flush may have got: the store may be so far."""
         self.before: list[CheckpointItem] = []
-        """Closed contacts that changed, as of the checkpoint."""
+        """Closed entities that changed, as of the checkpoint."""
         self.timeline = Timeline()
         self.recent = RecentIds(max_skew_ms)
-        self.contacts: dict[ContactKey, Contact] = {}
-        self.closed: dict[ContactKey, None] = {}
-        self.dirty_contacts: dict[ContactKey, None] = {}
+        self.entities: dict[EntityKey, AnyEntity] = {}
+        self.closed: dict[EntityKey, None] = {}
+        self.dirty_entities: dict[EntityKey, None] = {}
         self.rows = RowBook(shard, sets, published)
         self.held_ticks: dict[str, RawRow] = {}
         """Each domain's last tick, written to the raw events only if an event follows it."""
@@ -65,17 +65,16 @@ class ShardState:
         """
         return self.revision(self.offset) < self.reach
 
-    def touch(self, contact: Contact) -> None:
-        """Note that a contact changes, before it does.
+    def touch(self, entity: AnyEntity) -> None:
+        """Note that an entity changes, before it does.
 
-        The store has a closed contact as of the checkpoint; the next flush overwrites it there.
+        The store has a closed one as of the checkpoint; the next flush overwrites it there.
         """
-        key = (contact.site, contact.contact_id)
-        if key not in self.dirty_contacts:
-            self.dirty_contacts[key] = None
-            if contact.revision and not contact.persisted:
-                contact.persisted = True
-                self.before.append(self._contact_item(contact))
+        if entity.key not in self.dirty_entities:
+            self.dirty_entities[entity.key] = None
+            if entity.revision and not entity.persisted:
+                entity.persisted = True
+                self.before.append(self._entity_item(entity))
 
     # -- the checkpoint ---------------------------------------------------------------------
 
@@ -110,19 +109,19 @@ class ShardState:
             "configs": self.configs,
         }
         yield CheckpointItem(shard, "meta", "", _dumps(meta))
-        for key in self.dirty_contacts:
-            contact = self.contacts[key]
-            if contact.fact.open:
-                contact.persisted = True
-                yield self._contact_item(contact)
-            elif contact.persisted:
-                contact.persisted = False
-                yield CheckpointItem(shard, "contact", _dumps(key), None)
+        for key in self.dirty_entities:
+            entity = self.entities[key]
+            if entity.fact.open:
+                entity.persisted = True
+                yield self._entity_item(entity)
+            elif entity.persisted:
+                entity.persisted = False
+                yield CheckpointItem(shard, key.family, _dumps(key[1:]), None)
 
-    def _contact_item(self, contact: Contact) -> CheckpointItem:
-        key = _dumps((contact.site, contact.contact_id))
-        state = _dumps([contact.revision, contact.snapshot()])
-        return CheckpointItem(self.shard, "contact", key, state)
+    def _entity_item(self, entity: AnyEntity) -> CheckpointItem:
+        family, *key = entity.key
+        state = _dumps([entity.revision, entity.snapshot()])
+        return CheckpointItem(self.shard, family, _dumps(key), state)
 
     def _row_items(self) -> Iterator[CheckpointItem]:
         book = self.rows
@@ -137,7 +136,12 @@ class ShardState:
             yield CheckpointItem(self.shard, "row", _dumps(key), None)
         book.kept = hot
 
-    def restore(self, checkpoint: Checkpoint, rules: Callable[[str], SiteRules]) -> None:
+    def restore(
+        self,
+        checkpoint: Checkpoint,
+        families: Iterable[type[AnyEntity]],
+        rules: Callable[[str], SiteRules],
+    ) -> None:
         """Take up the states that `snapshot` gave, timers included."""
         meta: dict[str, Any] = msgspec.json.decode(checkpoint.of(self.shard, "meta")[""])
         self.offset = meta["offset"]
@@ -155,19 +159,13 @@ class ShardState:
             self.rows.pending.setdefault(domain, {})[_row_key(key)] = stamp
         for domain, keys in meta["hot"]:
             self.rows.hot[domain] = {_row_key(key) for key in keys}
-        for text, state in checkpoint.of(self.shard, "contact").items():
-            site, contact_id = msgspec.json.decode(text)
-            revision, inner = msgspec.json.decode(state)
-            contact = Contact.restore(
-                site,
-                contact_id,
-                self.shard,
-                inner,
-                rules,
-                revision=revision,
-            )
-            contact.persisted = True
-            self.contacts[site, contact_id] = contact
+        for family in families:
+            for text, state in checkpoint.of(self.shard, family.family).items():
+                key = EntityKey(family.family, *msgspec.json.decode(text))
+                revision, inner = msgspec.json.decode(state)
+                entity = family.restore(key, self.shard, inner, rules, revision=revision)
+                entity.persisted = True
+                self.entities[key] = entity
 
     def begin_anew(self) -> None:
         """The log starts at offset 0 again; what came before keeps counting as seen."""
@@ -178,18 +176,18 @@ class ShardState:
 
     def settled(self, now_ms: int) -> None:
         """All that changed is in the store: nothing is dirty any more, and memory may shrink."""
-        for key in self.dirty_contacts:
-            if self.contacts[key].fact.open:
+        for key in self.dirty_entities:
+            if self.entities[key].fact.open:
                 self.closed.pop(key, None)
             else:
                 self.closed[key] = None
-        self.dirty_contacts.clear()
+        self.dirty_entities.clear()
         self.before.clear()
         self.covered = self.revision(self.offset)
         while len(self.closed) > CLOSED_KEPT:
             key = next(iter(self.closed))
             del self.closed[key]
-            del self.contacts[key]
+            del self.entities[key]
         self.rows.settled()
         self.recent.forget(now_ms)
 

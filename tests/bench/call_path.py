@@ -84,7 +84,7 @@ def restart(directory: Path) -> dict[str, float]:
         connected = time.perf_counter()
         pipeline.start()
         ready = time.perf_counter()
-        contacts = sum(len(shard.contacts) for shard in pipeline.engine.stage1.shards.values())
+        contacts = sum(len(shard.entities) for shard in pipeline.engine.stage1.shards.values())
         return {"open_s": connected - started, "start_s": ready - connected, "contacts": contacts}
 
 

@@ -26,7 +26,7 @@ class Mortal:
     """
 
     STEPS = (
-        *("before", "raw", "dead_letters", "configs", "rows", "callers", "contacts"),
+        *("before", "raw", "dead_letters", "configs", "rows", "callers", "entities"),
         *("transitions", "checkpoint"),
     )
     WHOLE = frozenset({"before", "checkpoint"})

@@ -28,14 +28,16 @@ def empty(client: Client) -> None:
 
 def tables(client: Client) -> Views:
     """What stands in the tables."""
-    contacts = _select(client, schema.CONTACTS)
     letters = _select(client, schema.DEAD_LETTERS)
     raw = [row for row in _select(client, schema.RAW_EVENTS) if row["kind"] != "tick"]
     return Views(
         rows={key: value for name in schema.row_families() for key, value in _rows(client, name)},
-        contacts={
-            (row["site"], row["contact_id"]): [v for name, v in row.items() if name != "revision"]
-            for row in contacts
+        entities={
+            (family, row["site"], row[table.columns[1]]): [
+                value for name, value in row.items() if name != "revision"
+            ]
+            for family, table in schema.FACTS.items()
+            for row in _select(client, table)
         },
         callers={
             (row["site"], row["day"], row["caller"]): starts

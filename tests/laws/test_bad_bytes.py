@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.entity import EntityKey
 from schemas.events import EVENT_TYPES
 from schemas.records import LIVE, LogRecord, RecordKind
 from tests.laws.driving import run
@@ -68,7 +69,7 @@ def test_any_bytes_are_kept_and_are_an_event_or_a_dead_letter(
     assert of["rejected"] == len(letters)
     events = {row.offset for row in store.raw.values() if row.event_id}
     assert events | letters >= set(kept)
-    assert ("demo", "good") in store.contacts
+    assert EntityKey("contact", "demo", "good") in store.entities
 
 
 @tried(60)

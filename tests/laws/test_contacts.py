@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline.contribution import Measure
 from pipeline.decode import DeadLetter, Decoder
-from pipeline.operators.contacts import Contact, Fact, cells_of, is_contact_event, summarise
+from pipeline.entity import read_all
+from pipeline.operators.contacts import Contact, Fact, cells_of, is_contact_event
 from pipeline.site_rules import default_rules
 from schemas.records import LIVE
 from tests.laws.driving import run
@@ -33,7 +34,7 @@ def told(*events: dict[str, Any]) -> Contact:
         read = DECODER.decode(encode(content), START + 10**12)
         assert not isinstance(read, DeadLetter), read.detail
         assert is_contact_event(read)
-        assert contact.apply(read, LIVE, number + 1)
+        contact.apply(read, LIVE, number + 1)
         contact.cells = cells_of(contact)
     return contact
 
@@ -103,7 +104,7 @@ def test_event_by_event_is_as_all_at_once(events: list[dict[str, Any]]) -> None:
     events.sort(key=lambda content: content["occurred_at"])
     for count in range(1, len(events) + 1):
         contact = told(*events[:count])
-        whole = summarise(contact.steps.values())
+        whole = read_all(Fact(), contact.steps.values())
         whole.given_up = contact.fact.given_up
         assert shown(contact.fact) == shown(whole)
         assert contact.cells == cells_of(restored(contact))
@@ -112,8 +113,7 @@ def test_event_by_event_is_as_all_at_once(events: list[dict[str, Any]]) -> None:
 def restored(contact: Contact) -> Contact:
     """The contact, from its snapshot."""
     return Contact.restore(
-        contact.site,
-        contact.contact_id,
+        contact.key,
         contact.shard,
         contact.snapshot(),
         lambda _: contact.rules,

@@ -24,7 +24,9 @@ SHANGHAI, NOWHERE = ZoneInfo("Asia/Shanghai"), ZoneInfo("UTC")  # with a configu
 def facts(store: MemoryStore) -> list[dict[str, object]]:
     """The contacts' columns by name, with the zone that each began under."""
     rows = []
-    for stored, row in store.contacts.values():
+    for key, (stored, row) in store.entities.items():
+        if key.family != "contact":
+            continue
         version = json.loads(stored.state)[2]
         named: dict[str, object] = dict(zip(CONTACTS.columns, row, strict=True))
         rows.append(named | {"zone": SHANGHAI if version else NOWHERE})

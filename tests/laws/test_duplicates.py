@@ -34,7 +34,7 @@ seeds = st.integers(0, 10**6)
 
 def counted(seen: Views) -> tuple[object, ...]:
     """All that an event counts as, intake excepted."""
-    return seen.merged(), seen.contacts, seen.callers, seen.transitions
+    return seen.merged(), seen.entities, seen.callers, seen.transitions
 
 
 @pytest.fixture(params=["all in memory", "little in memory", "next to nothing in memory"])

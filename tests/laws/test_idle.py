@@ -58,7 +58,7 @@ class Line:
 
     def outcome(self, contact_id: str = "c") -> str:
         self.flush()
-        return str(views(self.store).contacts["demo", contact_id][OUTCOME])
+        return str(views(self.store).entities["contact", "demo", contact_id][OUTCOME])
 
     def held(self, family: str) -> list[str]:
         """The keys of a family that the checkpoint holds."""
@@ -146,9 +146,9 @@ def test_a_second_end_changes_nothing() -> None:
     line.put(RecordKind.END, domain="file:a")
     line.flush()
     after = views(line.store)
-    assert (after.rows, after.contacts, after.transitions) == (
+    assert (after.rows, after.entities, after.transitions) == (
         before.rows,
-        before.contacts,
+        before.entities,
         before.transitions,
     )
 

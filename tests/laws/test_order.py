@@ -38,7 +38,7 @@ def test_order_within_the_allowed_lateness_changes_nothing(
     straight = views(run(scenario.records(), SHARDS))
     mixed = views(run(jostled(scenario, order).records(), SHARDS))
     assert mixed.merged() == straight.merged()
-    assert mixed.contacts == straight.contacts
+    assert mixed.entities == straight.entities
     assert mixed.callers == straight.callers
     # Intake counts in the minute of arrival, which has changed, and a lower version that comes
     # after a higher one is a duplicate: only their number is the same. Nothing became late that

@@ -33,20 +33,20 @@ def test_a_watermark_never_goes_back() -> None:
 def test_domains_do_not_touch_each_other() -> None:
     timeline = Timeline()
     timeline.advance(LIVE, 1_000)
-    timeline.set_timer("file:a", Timer(500, "s", "k"))
+    timeline.set_timer("file:a", Timer(500, "s", "k", "contact"))
     assert timeline.next_due(LIVE) is None
     assert timeline.next_due("file:a") is None
     timeline.advance("file:a", 501)
-    assert timeline.next_due("file:a") == Timer(500, "s", "k")
+    assert timeline.next_due("file:a") == Timer(500, "s", "k", "contact")
 
 
 def test_a_timer_is_due_when_its_time_has_passed_not_when_it_is_reached() -> None:
     timeline = Timeline()
-    timeline.set_timer(LIVE, Timer(500, "s", "k"))
+    timeline.set_timer(LIVE, Timer(500, "s", "k", "contact"))
     timeline.advance(LIVE, 500)
     assert timeline.next_due(LIVE) is None
     timeline.advance(LIVE, 501)
-    assert timeline.next_due(LIVE) == Timer(500, "s", "k")
+    assert timeline.next_due(LIVE) == Timer(500, "s", "k", "contact")
     assert timeline.next_due(LIVE) is None
 
 
@@ -57,19 +57,19 @@ def test_timers_fire_in_due_order_whatever_order_they_were_set_in(
 ) -> None:
     timeline = Timeline()
     for at, key in due:
-        timeline.set_timer(LIVE, Timer(at, "s", key))
+        timeline.set_timer(LIVE, Timer(at, "s", key, "contact"))
     fired = []
     for now in (10, 30, END_OF_TIME):
         timeline.advance(LIVE, now)
         while (timer := timeline.next_due(LIVE)) is not None:
             assert timer.due < now
-            fired.append((timer.due, timer.key))
+            fired.append((timer.due, timer.id))
     assert fired == sorted(due)
 
 
 def test_a_closed_domain_is_forgotten() -> None:
     timeline = Timeline()
-    timeline.set_timer("file:a", Timer(500, "s", "k"))
+    timeline.set_timer("file:a", Timer(500, "s", "k", "contact"))
     timeline.advance("file:a", END_OF_TIME)
     timeline.close("file:a")
     assert timeline.watermarks == {}

@@ -16,9 +16,10 @@ from pipeline.exchange import PROCESS
 from pipeline.operators.rows import RowKey
 from pipeline.sinks.memory import MemoryStore
 from schemas.records import RecordKind
+from schemas.rows import FACTS
 
 REVISION = 3
-"""The place of `revision` among the columns of `contacts`; the shard stands before it."""
+"""The place of `revision` among the columns of a fact table; the shard stands before it."""
 SHARD = 2
 
 
@@ -27,7 +28,8 @@ class Views:
     """What stands in a store."""
 
     rows: dict[tuple[int, RowKey], dict[Measure, int]]
-    contacts: dict[tuple[str, str], list[Any]]
+    entities: dict[tuple[str, ...], list[Any]]
+    """The rows of the fact tables, by family, site and id."""
     callers: dict[tuple[str, ...], dict[str, int]]
     transitions: dict[tuple[str, int], tuple[Any, ...]]
     letters: dict[tuple[int, int], tuple[Any, ...]]
@@ -41,9 +43,9 @@ class Views:
                 sums.setdefault(key, Counter()).update(measures)
         return {key: sum_ for key, sum_ in sums.items() if any(sum_.values())}
 
-    def people(self) -> dict[tuple[str, str], list[Any]]:
-        """The contacts without the shard they lie on."""
-        return {key: row[:SHARD] + row[SHARD + 1 :] for key, row in self.contacts.items()}
+    def people(self) -> dict[tuple[str, ...], list[Any]]:
+        """The entities without the shard they lie on."""
+        return {key: row[:SHARD] + row[SHARD + 1 :] for key, row in self.entities.items()}
 
     def intake(self, *measures: str) -> Counter[tuple[Any, ...]]:
         """Sums of intake by site, set, values and measure, over all minutes and shards."""
@@ -59,8 +61,9 @@ def views(store: MemoryStore) -> Views:
     """What a store in memory shows."""
     return Views(
         rows={at: measures for at, (measures, _) in store.rows.items() if measures},
-        contacts={
-            key: row[:REVISION] + row[REVISION + 1 :] for key, (_, row) in store.contacts.items()
+        entities={
+            tuple(key): [*row[:REVISION], *row[REVISION + 1 :]]
+            for key, (_, row) in store.entities.items()
         },
         callers={
             tuple(key): starts
@@ -79,7 +82,7 @@ def remembered(store: MemoryStore) -> dict[str, Any]:
     held: dict[str, Any] = {
         f"{item.shard} {item.family} {item.key}": json.loads(item.state or "null")
         for item in items
-        if item.family in {"contact", "config"} or (item.shard == PROCESS and item.key)
+        if item.family in {*FACTS, "config"} or (item.shard == PROCESS and item.key)
     }
     for item in items:
         if item.family == "meta":

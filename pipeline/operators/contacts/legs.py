@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pipeline.contribution import Cell
+from pipeline.entity import Step, ms_of
 
 Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
-
-Fields = Mapping[str, str | int | bool]
-
-
-class Step(NamedTuple):
-    """What a contact keeps of one event.
-
-    Steps compare by event time, then by the natural order of events that share a millisecond, then
-    by id, so that any two readers agree on their order.
-    """
-
-    at: int
-    rank: int
-    event_id: str
-    version: int
-    corrects: str
-    fields: Fields
 
 
 class Leg:
@@ -93,9 +76,3 @@ class Leg:
         self.exit_at = step.at
         wait = ms_of(step.fields, "wait_ms")
         self.wait_ms = max(0, step.at - self.queued_at) if wait is None else wait
-
-
-def ms_of(fields: Fields, name: str) -> int | None:
-    """The field as a duration in ms; None where the event does not say."""
-    value = fields.get(name)
-    return value if isinstance(value, int) else None

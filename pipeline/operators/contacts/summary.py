@@ -10,10 +10,11 @@ once; the first exit from a queue wins over a contradicting later one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
-from pipeline.operators.contacts.legs import Exit, Fields, Leg, Step, ms_of
+from pipeline.entity import Step, ms_of, text_of
+from pipeline.operators.contacts.legs import Exit, Leg
 
 Outcome = Literal[
     "ivr",
@@ -167,7 +168,7 @@ class Fact:
         self._contained = bool(step.fields.get("contained"))
 
     def _queued(self, step: Step) -> None:
-        queue = _text(step.fields, "queue")
+        queue = text_of(step.fields, "queue")
         leg = self._leg
         if leg is not None:
             if leg.implied and leg.queue in {"", queue}:
@@ -190,7 +191,7 @@ class Fact:
     def _implied(self, step: Step) -> Leg:
         """A queue entry that was lost, or happened elsewhere: the exit implies it."""
         leg = self._enter(
-            _text(step.fields, "queue"), step.at - (ms_of(step.fields, "wait_ms") or 0)
+            text_of(step.fields, "queue"), step.at - (ms_of(step.fields, "wait_ms") or 0)
         )
         leg.implied = True
         return leg
@@ -200,7 +201,7 @@ class Fact:
 
         After a transfer the caller may wait in the next queue before the first agent is done.
         """
-        agent_id = _text(step.fields, "agent_id")
+        agent_id = text_of(step.fields, "agent_id")
         if agent_id:
             for leg in reversed(self.legs):
                 if leg.agent_id == agent_id:
@@ -209,7 +210,7 @@ class Fact:
 
     def _answered(self, step: Step) -> None:
         leg = self._leg
-        agent_id = _text(step.fields, "agent_id")
+        agent_id = text_of(step.fields, "agent_id")
         if leg is not None and leg.exit == "callback":
             leg.callback_at = leg.callback_at or step.at
             leg.agent_id = leg.agent_id or agent_id
@@ -220,7 +221,7 @@ class Fact:
             leg = self._implied(step)
         leg.leave("answered", step)
         leg.agent_id = agent_id
-        leg.team = _text(step.fields, "team")
+        leg.team = text_of(step.fields, "team")
 
     def _held(self, step: Step) -> None:
         leg = self._leg
@@ -243,7 +244,7 @@ class Fact:
             self._leg.leave("callback", step)
 
     def _failed(self, step: Step) -> None:
-        self.failed_reason = _text(step.fields, "reason")
+        self.failed_reason = text_of(step.fields, "reason")
         if self._leg is None:
             self._loose = "failed"
             self._loose_wait_ms = ms_of(step.fields, "wait_ms")
@@ -252,7 +253,7 @@ class Fact:
 
     def _abandoned(self, step: Step) -> None:
         leg = self._leg
-        phase = _text(step.fields, "phase")
+        phase = text_of(step.fields, "phase")
         if leg is None:
             if phase == "ivr":
                 if self._loose == "ivr":
@@ -283,7 +284,7 @@ class Fact:
         if hold is not None:
             leg.hold_ms = hold
             leg.holds = leg.holds or int(hold > 0)
-        leg.ended_by = _text(step.fields, "ended_by")
+        leg.ended_by = text_of(step.fields, "ended_by")
 
     def _acw_ended(self, step: Step) -> None:
         leg = self._talk_of(step)
@@ -310,40 +311,3 @@ _TYPES: tuple[tuple[str, Callable[[Fact, Step], None] | None], ...] = (
 RANK = {event_type: rank for rank, (event_type, _) in enumerate(_TYPES)}
 """The event types that make up a contact, in their natural order within one millisecond."""
 _READERS = tuple(reader for _, reader in _TYPES)
-
-
-def effective(steps: Iterable[Step]) -> list[Step]:
-    """The steps that stand, in order: those that no correction replaces.
-
-    Of several corrections of one event the highest version stands (then the greatest id), so the
-    order in which they came does not matter. Where corrections go round in a circle and nothing
-    would stand, none of them counts as one.
-    """
-    ordered = sorted(steps)
-    best: dict[str, tuple[int, str]] = {}
-    for step in ordered:
-        if step.corrects:
-            rank = (step.version, step.event_id)
-            best[step.corrects] = max(rank, best.get(step.corrects, rank))
-    if not best:
-        return ordered
-    standing = [
-        step
-        for step in ordered
-        if step.event_id not in best
-        and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
-    ]
-    return standing or ordered
-
-
-def summarise(steps: Iterable[Step]) -> Fact:
-    """Read all events of one contact, given in any order, in event time."""
-    fact = Fact()
-    for step in effective(steps):
-        fact.read(step)
-    return fact
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    return value if isinstance(value, str) else ""

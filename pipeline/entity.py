@@ -1,0 +1,306 @@
+"""Events about one thing flow in; its fact, its next deadline and what it counts as flow out.
+
+An **entity** is whatever several events tell of: a contact, a ticket. It is a function of the *set*
+of its events, kept as steps: whatever order they come in, however often, and whatever is corrected
+later, the same set gives the same fact. On a shard every entity is treated alike: found in memory
+or looked up, its contribution to the base rows replaced when it changes, hot (in the checkpoint)
+while it is open, called at its deadlines, written to its fact table.
+
+**Declaring a family** takes a class derived from `Entity` and a name in three places:
+
+    class Ticket(Entity[TicketFact]):
+        family = "ticket"                   # its table is schemas.rows.FACTS["ticket"]
+        types = {"ticket.received": 0, ...} # what it reads, in the order of one millisecond
+        reads = fields_read(types, {...})   # which of the events' fields its steps keep
+        ids_of, begin, settle, count, row   # see below; all pure
+
+    schemas.rows.FACTS          the fact table, with site and id first, `revision`, `state`, `shard`
+    pipeline.topology.FAMILIES  the class
+    schemas/metrics.yaml        the base family that its cells count in
+
+State is plain JSON, so a snapshot taken at any moment restores to exactly the same entity.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+
+import msgspec
+
+from pipeline.contribution import CallerKey, Cell
+from pipeline.site_rules import SiteRules
+from schemas.events import EVENT_TYPES, Event
+
+MAX_STEPS = 400
+"""Events that one entity may have; the next is refused and becomes a dead letter."""
+
+Value = str | int | bool | Sequence[str]
+Fields = Mapping[str, Value]
+Reads = Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]]
+
+
+class EntityKey(NamedTuple):
+    """One entity of a family."""
+
+    family: str
+    site: str
+    id: str
+
+
+class Step(NamedTuple):
+    """What an entity keeps of one event.
+
+    Steps compare by event time, then by `rank`, the natural order of events that share a
+    millisecond, then by id, so that any two readers agree on their order.
+    """
+
+    at: int
+    rank: int
+    event_id: str
+    version: int
+    corrects: str
+    fields: Fields
+
+
+_BEFORE_ALL = Step(-(2**62), 0, "", 0, "", {})
+
+
+class Fact(Protocol):
+    """What an entity's steps amount to."""
+
+    @property
+    def open(self) -> bool:
+        """Whether more is expected: then it stays in memory and in the checkpoint."""
+
+    def read(self, step: Step) -> None:
+        """Take in the next step, in their order."""
+
+
+F = TypeVar("F", bound=Fact)
+
+
+class Entity(ABC, Generic[F]):
+    """The events of one thing and what follows from them. Instants are epoch ms."""
+
+    family: ClassVar[str]
+    types: ClassVar[Mapping[str, int]]
+    """The event types that it is made of, each with its rank."""
+    reads: ClassVar[Reads]
+
+    __slots__ = (
+        "_corrected",
+        "_newest",
+        "caller",
+        "cells",
+        "domain",
+        "due",
+        "fact",
+        "id",
+        "key",
+        "passed",
+        "persisted",
+        "revision",
+        "rules",
+        "scheduled",
+        "shard",
+        "site",
+        "steps",
+        "subject",
+    )
+
+    def __init__(self, site: str, id_: str, shard: int, subject: str, rules: SiteRules) -> None:
+        self.site = site
+        self.id = id_
+        self.key = EntityKey(self.family, site, id_)
+        self.shard = shard
+        self.subject = subject
+        self.rules = rules
+        self.steps: dict[str, Step] = {}
+        self.passed = 0
+        """The latest deadline of its own that its watermark has passed."""
+        self.domain = ""
+        self.revision = 0
+        self.due: int | None = None
+        """When something happens to it without an event; None if never."""
+        self.persisted = False
+        """That the checkpoint holds a state of it, which must be deleted when it closes."""
+        self.fact: F = self.begin()
+        self._newest = _BEFORE_ALL
+        self._corrected = False
+        self.cells: list[Cell] = []
+        """What it counts as at present."""
+        self.caller: tuple[CallerKey, int] | None = None
+        """Who called with it, and when, at present."""
+        self.scheduled: tuple[str, int | None] = ("", None)
+        """The domain and due time of its latest timer."""
+
+    # -- what a family says -----------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def ids_of(cls, event: Event) -> Sequence[str]:
+        """Which of the family's entities an event of its types tells of, at the event's site."""
+
+    @abstractmethod
+    def begin(self) -> F:
+        """The fact of no steps."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Set `due`, and mark in the fact what the deadlines up to `passed` have brought."""
+
+    @abstractmethod
+    def count(self) -> list[Cell]:
+        """Everything that it counts as, as it stands now; what is earlier comes first."""
+
+    @abstractmethod
+    def row(self) -> tuple[Any, ...]:
+        """Its row in the fact table."""
+
+    def called_at(self) -> int | None:
+        """When somebody known made contact by it, for the distinct callers; None if nobody did."""
+        return None
+
+    def say(self, event: Event) -> Fields:
+        """What a step keeps of an event's fields."""
+        names, values_of = self.reads[event.event_type]
+        return {
+            name: value
+            for name, value in zip(names, values_of(event), strict=True)
+            if value is not None
+        }
+
+    # -- what is common ---------------------------------------------------------------------
+
+    def takes(self, event: Event) -> bool:
+        """Whether there is room for the event."""
+        return len(self.steps) < MAX_STEPS or event.event_id in self.steps
+
+    def apply(self, event: Event, domain: str, revision: int) -> None:
+        """Take an event in, for which there is room.
+
+        An event id seen before replaces the earlier one if its version is higher, and says nothing
+        new otherwise.
+        """
+        steps = self.steps
+        known = steps.get(event.event_id)
+        if known is not None and known.version >= event.version:
+            return
+        step = Step(
+            event.occurred_ms,
+            self.types[event.event_type],
+            event.event_id,
+            event.version,
+            event.corrects or "",
+            self.say(event),
+        )
+        in_order = known is None and not step.corrects and self._newest < step
+        steps[event.event_id] = step
+        self.domain = domain
+        self.revision = revision
+        if in_order and not self._corrected:
+            self._newest = step
+            self.fact.read(step)
+            self.settle()
+        else:
+            self._corrected = self._corrected or bool(step.corrects)
+            self._read_again()
+
+    def pass_deadline(self, due: int, revision: int) -> None:
+        """The deadline `due` has passed."""
+        self.passed = max(self.passed, due)
+        self.revision = revision
+        self.settle()
+
+    def _read_again(self) -> None:
+        """Read all steps anew, because one came late, was corrected or replaced."""
+        self.fact = read_all(self.begin(), self.steps.values())
+        self._newest = max(self.steps.values())
+        self.settle()
+
+    def snapshot(self) -> str:
+        """The whole state as JSON."""
+        steps = sorted(self.steps.values())
+        state = [self.subject, self.domain, self.rules.version, self.passed, steps]
+        return msgspec.json.encode(state).decode()
+
+    @classmethod
+    def restore(
+        cls,
+        key: EntityKey,
+        shard: int,
+        state: str,
+        rules: Callable[[str], SiteRules],
+        *,
+        revision: int,
+    ) -> Self:
+        """The entity that `snapshot` described; `rules` finds a configuration by its version."""
+        saved: list[Any] = msgspec.json.decode(state)
+        subject, domain, version, passed, steps = saved
+        entity = cls(key.site, key.id, shard, subject, rules(version))
+        entity.revision = revision
+        entity.domain = domain
+        entity.passed = passed
+        entity.steps = {step[2]: Step(*step) for step in steps}
+        entity._corrected = any(step.corrects for step in entity.steps.values())
+        entity._read_again()
+        return entity
+
+
+AnyEntity = Entity[Any]
+
+
+def fields_read(types: Iterable[str], names: Collection[str]) -> Reads:
+    """How to read, of each event type, those of these fields that it has."""
+    reads = {}
+    for event_type in types:
+        kept = tuple(name for name in EVENT_TYPES[event_type].model_fields if name in names)
+        # At least two names, so that attrgetter gives a tuple.
+        reads[event_type] = kept, attrgetter(*kept)
+    return reads
+
+
+def effective(steps: Iterable[Step]) -> list[Step]:
+    """The steps that stand, in order: those that no correction replaces.
+
+    Of several corrections of one event the highest version stands (then the greatest id), so the
+    order in which they came does not matter. Where corrections go round in a circle and nothing
+    would stand, none of them counts as one.
+    """
+    ordered = sorted(steps)
+    best: dict[str, tuple[int, str]] = {}
+    for step in ordered:
+        if step.corrects:
+            rank = (step.version, step.event_id)
+            best[step.corrects] = max(rank, best.get(step.corrects, rank))
+    if not best:
+        return ordered
+    standing = [
+        step
+        for step in ordered
+        if step.event_id not in best
+        and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
+    ]
+    return standing or ordered
+
+
+def read_all(fact: F, steps: Iterable[Step]) -> F:
+    """Read all steps of one entity, given in any order, into a fact of none."""
+    for step in effective(steps):
+        fact.read(step)
+    return fact
+
+
+def ms_of(fields: Fields, name: str) -> int | None:
+    """The field as a whole number: a duration, or an instant; None where the event is silent."""
+    value = fields.get(name)
+    return value if isinstance(value, int) else None
+
+
+def text_of(fields: Fields, name: str) -> str:
+    """The field as text; "" where the event is silent."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
