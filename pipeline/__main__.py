@@ -14,6 +14,7 @@ from pipeline.errors import GoldpanError
 
 COMMANDS = {
     "demo": "demo",
+    "run": "run",
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",

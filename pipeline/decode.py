@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 from pydantic import ValidationError
@@ -73,6 +73,19 @@ class DeadLetter:
     site: str = ""
     source: str = ""
     occurred_ms: int | None = None
+    field: str = ""
+    """The first field that is wrong, and its value as it may be shown; empty where it is no one
+    field's fault."""
+    value: str = ""
+
+
+class _Fault(NamedTuple):
+    """What is wrong with an object that is no event."""
+
+    reason: DeadLetterReason
+    detail: str
+    field: str = ""
+    value: str = ""
 
 
 class Decoder:
@@ -145,17 +158,18 @@ class Decoder:
         event_type = content.get("event_type")
         model = EVENT_TYPES.get(event_type) if isinstance(event_type, str) else None
         if model is None:
-            return _dead(*_why_no_type(content), content, payload)
+            return _dead(_why_no_type(content), content, payload)
         try:
             event = model.model_validate_json(payload)
         except ValidationError as error:
-            return _dead(*_why_invalid(error, model), content, payload)
+            return _dead(_why_invalid(error, model), content, payload)
         if event.occurred_at < EARLIEST_OCCURRED:
             detail = (
                 f"occurred_at is {event.occurred_at.isoformat()}, before 1990; "
                 "check the source's clock and whether it sends seconds or milliseconds."
             )
-            return _dead(DeadLetterReason.IMPOSSIBLE, detail, content, payload)
+            fault = _Fault(DeadLetterReason.IMPOSSIBLE, detail, *_occurred(content))
+            return _dead(fault, content, payload)
         if event.occurred_ms > ingest_ms + self._max_skew_ms:
             ahead = timedelta(milliseconds=event.occurred_ms - ingest_ms)
             detail = (
@@ -163,7 +177,8 @@ class Decoder:
                 f"(at most {timedelta(milliseconds=self._max_skew_ms)} is allowed); "
                 "set the source's clock and time zone."
             )
-            return _dead(DeadLetterReason.FROM_THE_FUTURE, detail, content, payload)
+            fault = _Fault(DeadLetterReason.FROM_THE_FUTURE, detail, *_occurred(content))
+            return _dead(fault, content, payload)
         return event
 
 
@@ -202,58 +217,65 @@ def _why_unreadable(payload: bytes) -> DeadLetter | None:
     return None
 
 
-def _why_no_type(content: Mapping[str, Any]) -> tuple[DeadLetterReason, str]:
-    if "event_type" not in content:
+def _why_no_type(content: Mapping[str, Any]) -> _Fault:
+    name = "event_type"
+    if name not in content:
         detail = "event_type is missing; name the event's type, such as call.answered."
-        return DeadLetterReason.MISSING_FIELD, detail
-    found = content["event_type"]
+        return _Fault(DeadLetterReason.MISSING_FIELD, detail, name)
+    found = content[name]
     if not isinstance(found, str):
         detail = f"event_type is {quoted(found)}, not a text; name a type, such as call.answered."
-        return DeadLetterReason.INVALID_FIELD, detail
+        return _Fault(DeadLetterReason.INVALID_FIELD, detail, name, quoted(found))
     if found == UNREADABLE_ROW_TYPE:
         row, problem = str(content.get("row"))[:20], str(content.get("problem"))[:500]
         detail = f"Row {row} cannot be read: {mask_text(problem)}; correct it and send it again."
-        return DeadLetterReason.UNREADABLE_ROW, detail
+        return _Fault(DeadLetterReason.UNREADABLE_ROW, detail)
     near = difflib.get_close_matches(found[:64], EVENT_TYPES, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "the types are listed in the contract."
-    return DeadLetterReason.UNKNOWN_EVENT_TYPE, f"event_type {quoted(found)} is not known; {hint}"
+    detail = f"event_type {quoted(found)} is not known; {hint}"
+    return _Fault(DeadLetterReason.UNKNOWN_EVENT_TYPE, detail, name, quoted(found))
 
 
-def _why_invalid(error: ValidationError, model: type[Event]) -> tuple[DeadLetterReason, str]:
+def _why_invalid(error: ValidationError, model: type[Event]) -> _Fault:
     """Put the first of pydantic's complaints into a sentence and count the others."""
     first, *others = error.errors(include_url=False, include_context=False)
-    reason, detail = _explain(first, model)
+    fault = _explain(first, model)
     if others:
         names = ", ".join(dict.fromkeys(_field_of(other) for other in others[:5]))
-        detail += f" Also wrong: {names}{', ...' if len(others) > 5 else ''}."
-    return reason, detail
+        also = f" Also wrong: {names}{', ...' if len(others) > 5 else ''}."
+        fault = fault._replace(detail=fault.detail + also)
+    return fault
 
 
-def _explain(error: ErrorDetails, model: type[Event]) -> tuple[DeadLetterReason, str]:
+def _explain(error: ErrorDetails, model: type[Event]) -> _Fault:
     name = model.model_fields["event_type"].default
     field, problem = _field_of(error), error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
-        return DeadLetterReason.MISSING_FIELD, f"{field} is missing; {name} cannot do without it."
+        detail = f"{field} is missing; {name} cannot do without it."
+        return _Fault(DeadLetterReason.MISSING_FIELD, detail, field)
     if error["type"] == "json_invalid":
         # One parser read it, the other did not: half a surrogate pair in a text, for instance.
-        return DeadLetterReason.NOT_JSON, f"The record is not JSON: {mask_text(problem)}."
+        return _Fault(DeadLetterReason.NOT_JSON, f"The record is not JSON: {mask_text(problem)}.")
     if not error["loc"]:
-        return DeadLetterReason.CONTRADICTION, f"{problem}; correct it at the source."
+        return _Fault(DeadLetterReason.CONTRADICTION, f"{problem}; correct it at the source.")
     if "should" in problem:
         problem = problem[problem.index("should") :]
     else:
         problem = f"should be valid: {problem}"
-    detail = f"{field} {problem}, but is {quoted(error['input'])}; correct it at the source."
-    return DeadLetterReason.INVALID_FIELD, detail
+    value = quoted(error["input"])
+    detail = f"{field} {problem}, but is {value}; correct it at the source."
+    return _Fault(DeadLetterReason.INVALID_FIELD, detail, field, value)
 
 
 def _field_of(error: ErrorDetails) -> str:
     return mask_text(".".join(str(part) for part in error["loc"])[:100])
 
 
-def _dead(
-    reason: DeadLetterReason, detail: str, content: Mapping[str, Any], payload: bytes
-) -> DeadLetter:
+def _occurred(content: Mapping[str, Any]) -> tuple[str, str]:
+    return "occurred_at", quoted(content.get("occurred_at"))
+
+
+def _dead(fault: _Fault, content: Mapping[str, Any], payload: bytes) -> DeadLetter:
     """Keep what can be read of the envelope, so that a person can find the source."""
 
     def text(key: str) -> str:
@@ -261,9 +283,11 @@ def _dead(
         return value[:200] if isinstance(value, str) else ""
 
     return DeadLetter(
-        reason=reason,
-        detail=detail,
+        reason=fault.reason,
+        detail=fault.detail,
         payload=payload,
+        field=fault.field,
+        value=fault.value,
         event_id=text("event_id"),
         event_type=text("event_type"),
         site=text("site"),

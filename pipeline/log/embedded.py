@@ -144,6 +144,14 @@ class EmbeddedLog:
         """Bytes of all segments, for a metric."""
         return sum(segment.bytes for segment in self._view.kept)
 
+    def bytes_after(self, position: LogPosition) -> int:
+        """Committed bytes behind a position, segment headers included, for a metric."""
+        return sum(
+            segment.bytes - (position.byte if segment.header.number == position.segment else 0)
+            for segment in self._view.kept
+            if segment.header.number >= position.segment
+        )
+
     @property
     def uncommitted_bytes(self) -> int:
         """Bytes of the group that awaits `commit`, for a metric; bounded by `max_uncommitted`."""

@@ -12,6 +12,7 @@ Killed at any instant, it goes on from the checkpoint when it is started again.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ class EmbeddedSettings:
 class Embedded:
     """The embedded pipeline over one data directory and one store.
 
+    One thread applies and flushes. Any thread may publish, also while that one waits for a store
+    that is away.
+
     Args:
         settings: where the data lies.
         engine: the core over its store, not started yet.
@@ -69,9 +73,13 @@ class Embedded:
         self.engine = engine
         self._clock = clock
         self._now = 0
+        self._reading_clock = threading.Lock()
+        # Guards the subject map and the log's group: they must agree on the order of events.
+        self._publishing = threading.RLock()
         self._last_tick = 0
         self._last_flush = 0
-        self._unflushed = 0
+        self.unflushed = 0
+        """Records that were applied since the last flush."""
         directory = settings.directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -92,7 +100,19 @@ class Embedded:
         self._position = self.log.begin
 
     def start(self) -> None:
-        """Load the checkpoint, bring the subject map up to the end of the log, and apply the rest.
+        """Recover, and apply everything that is in the log.
+
+        Raises:
+            SinkError: see `Engine.start`.
+            LogError: the log cannot be read.
+        """
+        self.recover()
+        self.catch_up()
+
+    def recover(self) -> None:
+        """Load the checkpoint and bring the subject map up to the end of the log.
+
+        After it events may be published, before what the log holds already is applied.
 
         Raises:
             SinkError: see `Engine.start`.
@@ -104,7 +124,6 @@ class Embedded:
             self._position = LogPosition(*self.engine.position)
         self._recover_subjects()
         self._last_flush = self._last_tick = self.now()
-        self.catch_up()
 
     def _recover_subjects(self) -> None:
         """Observe what was logged after the subject map was last saved."""
@@ -156,13 +175,14 @@ class Embedded:
 
     def now(self) -> int:
         """The ingest time: the clock, but never earlier than what was given out before."""
-        self._now = max(self._now, self._clock())
-        return self._now
+        with self._reading_clock:
+            self._now = max(self._now, self._clock())
+            return self._now
 
     def publish(
         self, domain: str, payloads: Iterable[bytes], lateness_ms: int | None = None
     ) -> None:
-        """Put payloads into the log; when this returns they are safe.
+        """Put payloads into the log; when this returns they are safe. Any thread may call it.
 
         Args:
             domain: where they belong.
@@ -175,21 +195,22 @@ class Embedded:
             LogFull: no space; none of them is in the log, offer them again.
             LogError: the log takes no more, see `EmbeddedLog`.
         """
-        now = self.now()
-        latest, possible = BEGIN_OF_TIME, now + self.engine.settings.max_skew_ms
-        for payload in payloads:
-            seen = route(payload)
-            subject = self.subjects.subject(seen.site, seen.identities, now_ms=now)
-            self._link(seen, now)
-            shard = shard_of(subject, self.settings.shards)
-            self._append(shard, RecordKind.EVENT, domain, subject, payload)
-            if seen.occurred_ms is not None and seen.occurred_ms <= possible:
-                latest = max(latest, seen.occurred_ms)
-        if lateness_ms is not None and latest > BEGIN_OF_TIME:
-            tick = str(latest - lateness_ms).encode()
-            for shard in range(self.settings.shards):
-                self._append(shard, RecordKind.TICK, domain, "", tick)
-        self.log.commit()
+        with self._publishing:
+            now = self.now()
+            latest, possible = BEGIN_OF_TIME, now + self.engine.settings.max_skew_ms
+            for payload in payloads:
+                seen = route(payload)
+                subject = self.subjects.subject(seen.site, seen.identities, now_ms=now)
+                self._link(seen, now)
+                shard = shard_of(subject, self.settings.shards)
+                self._append(shard, RecordKind.EVENT, domain, subject, payload)
+                if seen.occurred_ms is not None and seen.occurred_ms <= possible:
+                    latest = max(latest, seen.occurred_ms)
+            if lateness_ms is not None and latest > BEGIN_OF_TIME:
+                tick = str(latest - lateness_ms).encode()
+                for shard in range(self.settings.shards):
+                    self._append(shard, RecordKind.TICK, domain, "", tick)
+            self.log.commit()
 
     def publish_everywhere(self, kind: RecordKind, domain: str, payload: bytes = b"") -> None:
         """Put one record into every shard: a tick, an end, a changed configuration.
@@ -197,9 +218,10 @@ class Embedded:
         Raises:
             LogError: see `publish`.
         """
-        for shard in range(self.settings.shards):
-            self._append(shard, kind, domain, "", payload)
-        self.log.commit()
+        with self._publishing:
+            for shard in range(self.settings.shards):
+                self._append(shard, kind, domain, "", payload)
+            self.log.commit()
 
     def configure(self, site: str, version: str, content: str, who: str) -> bool:
         """Let a configuration enter the log, unless it is in force already.
@@ -232,8 +254,9 @@ class Embedded:
 
     def save_subjects(self) -> None:
         """Make the subject map durable up to the end of the log."""
-        place = {"identity": self.log.identity, "position": list(self.log.end)}
-        self.subjects.save(json.dumps(place))
+        with self._publishing:
+            place = {"identity": self.log.identity, "position": list(self.log.end)}
+            self.subjects.save(json.dumps(place))
 
     def _append(
         self, shard: int, kind: RecordKind, domain: str, subject: str, payload: bytes
@@ -253,21 +276,26 @@ class Embedded:
         records, self._position = self.log.read(self._position, limit)
         if records:
             self.engine.process(records)
-            self._unflushed += len(records)
+            self.unflushed += len(records)
         return len(records)
 
     def flush_if_due(self) -> bool:
         """Flush if a second has passed or a full step is waiting; returns whether it did."""
-        due = self.now() - self._last_flush >= FLUSH_MS or self._unflushed >= STEP_RECORDS
-        if due and self._unflushed:
+        due = self.now() - self._last_flush >= FLUSH_MS or self.unflushed >= STEP_RECORDS
+        if due and self.unflushed:
             self.flush()
         return due
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes of the log that are not applied yet."""
+        return self.log.bytes_after(self._position)
 
     def flush(self) -> None:
         """Write all that changed to the store and let go of what the log need not keep."""
         if not self.engine.flush(list(self._position), self.now()):
             return
-        self._unflushed = 0
+        self.unflushed = 0
         self._last_flush = self._now
         self.log.retain(self._position, self._now - self.settings.retention_ms)
 
@@ -279,7 +307,7 @@ class Embedded:
     def settle(self) -> None:
         """Apply everything that is in the log, and have it in the store."""
         self.catch_up()
-        if self._unflushed:
+        if self.unflushed:
             self.flush()
 
     # -- life -------------------------------------------------------------------------------

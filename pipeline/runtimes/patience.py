@@ -29,6 +29,7 @@ class Patience:
         first_s: the first pause; each is twice the one before, up to `longest_s`.
         remind_s: how long an outage lasts before it is told again; then twice as long, and so on.
         outages: how many there have been, for a metric.
+        outage: the reason of the one that lasts; empty while there is none.
     """
 
     tell: Callable[[str], None]
@@ -37,6 +38,7 @@ class Patience:
     longest_s: float = 5.0
     remind_s: float = 60.0
     outages: int = 0
+    outage: str = ""
 
     def insist(self, call: Callable[[], T]) -> T:
         """Call until it succeeds.
@@ -50,7 +52,7 @@ class Patience:
             try:
                 result = call()
             except StoreUnavailable as outage:
-                reason = str(outage).partition("\n")[0]
+                reason = self.outage = str(outage).partition("\n")[0]
                 if began is None:
                     began = time.monotonic()
                     self.outages += 1
@@ -64,5 +66,6 @@ class Patience:
                 pause = min(2 * pause, self.longest_s)
             else:
                 if began is not None:
+                    self.outage = ""
                     self.tell("the store is back")
                 return result

@@ -1,0 +1,181 @@
+"""`goldpan run`: live sources in over HTTP, a store that is up to date out, until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from aiohttp import web
+
+from infra import clickhouse
+from pipeline.commands.common import add_site_option, add_store_options, site_of, tell, unchecked
+from pipeline.config import canonical_json, content_hash
+from pipeline.gateway.app import Gateway
+from pipeline.gateway.batch import Judge
+from pipeline.gateway.first_start import FIRST, KEYS, first_key, hash_key
+from pipeline.gateway.health import Health
+from pipeline.gateway.intake import Intake
+from pipeline.gateway.keys import KeyRing
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.server import HttpServer
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.live import Live
+from pipeline.runtimes.patience import Patience
+from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.migrate import check_current, migrate
+from pipeline.sources.privacy import Privacy
+from pipeline.topology import TopologySettings
+from schemas.site import SiteConfig
+
+DRAIN_S = 15.0
+"""What the last flush has after a signal; what it does not reach is in the log."""
+
+News = queue.SimpleQueue[int | BaseException]
+"""What the main thread waits for: a signal's number, or the error that ended another thread.
+
+A simple queue, because a signal's handler may put something into it at any instant.
+"""
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("run", help="take live events in over HTTP, until it is stopped")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: %(default)s); for others, put TLS in front of it",
+    )
+    parser.add_argument(
+        "--port", type=int, default=8400, help="0 for any free one (default: %(default)s)"
+    )
+    add_site_option(parser)
+    add_store_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until a signal; 0 after a clean end."""
+    site = site_of(options)
+    news: News = queue.SimpleQueue()
+    with _signals(news), _store(options), ExitStack() as stack:
+        _start(options, site, news, stack)
+        ended = news.get()
+        if isinstance(ended, BaseException):
+            raise ended
+    if not news.empty() and isinstance(late := news.get(), BaseException):
+        raise late
+    tell("stopped")
+    return 0
+
+
+def _start(options: argparse.Namespace, site: SiteConfig, news: News, stack: ExitStack) -> None:
+    """Start every part; the stack stops them in the opposite order."""
+    limits, patience, stop = Limits(), Patience(tell), threading.Event()
+    client = stack.enter_context(unchecked(options))
+    engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
+    pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine))
+    first_key(options.data_dir)
+    keys = KeyRing(options.data_dir / KEYS)
+    judge = Judge(Privacy(hash_key(options.data_dir)))
+    live = Live(pipeline, stop, tell)
+
+    fit = partial(migrate if options.clickhouse is None else check_current, client)
+
+    def lives() -> None:
+        try:
+            patience.insist(fit)
+            live.run(begun)
+        except BaseException as error:
+            news.put(error)
+
+    def begun() -> None:
+        version, content = content_hash(site), canonical_json(site)
+        pipeline.configure(site.site, version, content, "goldpan run")
+        print(_hello(server.url, site, options.data_dir), flush=True)
+
+    loop = threading.Thread(target=lives, name="pipeline")
+    stack.callback(_finish, loop, stop, patience, news)
+    intake = Intake(pipeline, limits.waiting, news.put)
+    stack.callback(intake.close)
+    health = Health(pipeline, live, patience, intake, keys, limits)
+    app = web.Application()
+    Gateway(health, judge, tell).add_to(app)
+    server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
+    stack.callback(server.close)
+    loop.start()
+
+
+def _finish(loop: threading.Thread, stop: threading.Event, patience: Patience, news: News) -> None:
+    """Let the pipeline flush what it has; a second signal, or time, ends its patience."""
+    stop.set()
+    errors = []
+    deadline = time.monotonic() + DRAIN_S
+    while loop.is_alive():
+        try:
+            more = news.get(timeout=0.05)
+        except queue.Empty:
+            more = None
+        if isinstance(more, BaseException):
+            errors.append(more)
+        if isinstance(more, int) or time.monotonic() > deadline:
+            patience.stop.set()
+    for error in errors:
+        news.put(error)
+
+
+@contextmanager
+def _signals(news: News) -> Iterator[None]:
+    """Have signals told as news, instead of broken out with."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        news.put(number)
+
+    before = [(n, signal.signal(n, handle)) for n in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _store(options: argparse.Namespace) -> Iterator[None]:
+    """Stop the embedded store at the end, unless it ran before."""
+    directory = options.data_dir / "clickhouse"
+    ours = options.clickhouse is None and clickhouse.status(directory) is None
+    try:
+        yield
+    finally:
+        if ours:
+            clickhouse.stop(directory)
+
+
+def _hello(url: str, site: SiteConfig, directory: Path) -> str:
+    """Where it listens, and a first event to send."""
+    event = {
+        "event_id": "hello-1",
+        "event_type": "call.queued",
+        "site": site.site,
+        "source": "hello",
+        "occurred_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "contact_id": "hello",
+        "queue": "general",
+    }
+    return (
+        f"Goldpan takes events at {url}/v1/events, with the keys of {directory / KEYS}. "
+        "Send a first one:\n"
+        f"  curl {url}/v1/events -H 'Content-Type: application/json'"
+        f" -H \"Authorization: Bearer $(cat '{directory / FIRST}')\" -d '{json.dumps(event)}'"
+    )

@@ -1,0 +1,150 @@
+"""Events as requests flow in; answers flow out once the events are durable, or why they are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from pipeline.gateway.batch import Batch, Judge, split
+from pipeline.gateway.bodies import read_body
+from pipeline.gateway.health import Health
+from pipeline.gateway.keys import Key
+from pipeline.gateway.limits import Budget, Rates
+from pipeline.gateway.problems import Refusal
+
+_INLINE_BYTES = 32 << 10
+"""A body up to this is judged at once, some 3 ms; a larger one beside the loop."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Gateway:
+    """The routes that take events, and those that tell how the process is.
+
+    Args:
+        health: knows the parts, the way into the log among them.
+        judge: judges events.
+        tell: is given a sentence about a bug.
+    """
+
+    def __init__(self, health: Health, judge: Judge, tell: Callable[[str], None]) -> None:
+        self.budget = Budget(health.limits.bodies_bytes)
+        self._health = health
+        self._judge = judge
+        self._tell = tell
+        self._rates = Rates(health.limits.burst)
+
+    def add_to(self, app: web.Application) -> None:
+        """Add routes, and the form of every error."""
+        app.middlewares.append(self._answer)
+        app.router.add_post("/v1/events", self.take_events)
+        app.router.add_get("/healthz", self.alive)
+        app.router.add_get("/readyz", self.ready)
+
+    async def take_events(self, request: web.Request) -> web.Response:
+        """`POST /v1/events`."""
+        self._health.admit()
+        key = self._key(request)
+        limits = self._health.limits
+        with self.budget.share() as take:
+            body = await read_body(request, limits, take)
+            lines = split(body, request.content_type, limits.lines)
+            self._charge(key, len(lines))
+            now_ms = self._health.pipeline.now()
+            if len(body) <= _INLINE_BYTES:
+                batch = self._judge.lines(lines, key, now_ms)
+            else:
+                batch = await asyncio.to_thread(self._judge.lines, lines, key, now_ms)
+            return await self._keep(batch)
+
+    async def _keep(self, batch: Batch) -> web.Response:
+        if batch.payloads:
+            await self._health.intake.put(batch.payloads)
+        return web.json_response(
+            {
+                **{name: batch.counts[name] for name in ("accepted", "dead_letter", "refused")},
+                **({"ignored_fields": dict(batch.ignored)} if batch.ignored else {}),
+                "results": batch.problems,
+            },
+            status=_status(batch),
+        )
+
+    async def alive(self, request: web.Request) -> web.Response:
+        """`GET /healthz`: this process answers."""
+        del request
+        return web.json_response({"alive": True})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """`GET /readyz`: what comes in is counted and can be seen within seconds, or why not."""
+        del request
+        reasons = self._health.reasons()
+        return web.json_response(
+            {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
+        )
+
+    def _key(self, request: web.Request) -> Key:
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            message = "no key; send 'Authorization: Bearer KEY', made by 'goldpan keys add'"
+            raise Refusal(401, "no_key", message, close=True)
+        key, problem = self._health.keys.find(token.strip(), datetime.now(UTC))
+        if key is None:
+            message = f"{problem}; look at 'goldpan keys list', or make one with 'goldpan keys add'"
+            raise Refusal(401, "bad_key", message, close=True)
+        return key
+
+    def _charge(self, key: Key, events: int) -> None:
+        rate = key.events_per_second or self._health.limits.events_per_second
+        wait_s = self._rates.wait_s(key.name, rate, events)
+        if wait_s:
+            message = f"the key {key.name} may send {rate:,} events a second; send it again later"
+            raise Refusal(429, "too_fast", message, retry_s=wait_s)
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Give every error its one form; a bug shows kind and place, and nothing of a request."""
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return refusal.response()
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            return _explained(error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            name = Path(place.tb_frame.f_code.co_filename).name if place else "?"
+            where = f"{name}:{place.tb_lineno if place else 0}"
+            self._tell(f"a bug: {type(error).__name__} at {where}")
+            message = "an error of ours, which the process has reported; send it again later"
+            return Refusal(500, "internal", message, close=True).response()
+
+
+_EXPLAINED = {
+    404: "there is nothing here; events go to POST /v1/events, see /openapi.json",
+    405: "not with this method; see the Allow header, and /openapi.json",
+}
+
+
+def _status(batch: Batch) -> int:
+    """202 if anything was accepted; else 422 if it is kept as dead letters, else 403."""
+    if batch.counts["accepted"]:
+        return 202
+    return 422 if batch.counts["dead_letter"] else 403
+
+
+def _explained(error: web.HTTPException) -> web.Response:
+    """The library's own refusals in our form."""
+    code = error.reason.lower().replace(" ", "_")
+    answer = Refusal(error.status, code, _EXPLAINED.get(error.status, error.reason)).response()
+    if hdrs.ALLOW in error.headers:
+        answer.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+    return answer
