@@ -81,18 +81,6 @@ class Sender:
         return event
 
 
-class Skip(Exception):
-    """Ends the mapping of a record that holds nothing for us; its text says what it is about."""
-
-
-class Refused(Exception):
-    """Ends the mapping of a record that contradicts itself; its text names field and remedy."""
-
-
-def _identity(content: object) -> Iterable[object]:
-    return (content,)
-
-
 def json_records(body: bytes) -> Iterator[object]:
     """Yield the JSON values of a body: one, an array's items, one a line, or one behind another.
 
@@ -161,8 +149,7 @@ def modelled(
 ) -> Callable[[object, Sender], Reading]:
     """Read records as this model, then by this mapping.
 
-    What the model refuses becomes a problem that names the field; a mapping ends with `Skip` or
-    `Refused` where a record says nothing, or nothing possible.
+    What the model refuses becomes a problem that names the field.
     """
 
     def read(content: object, sender: Sender) -> Reading:
@@ -171,12 +158,7 @@ def modelled(
         except ValidationError as error:
             return Reading(problem=_why(error), content=_as_bytes(content))
         ignored = tuple(name for name, _ in zip(record.ignored(), range(MAX_IGNORED), strict=False))
-        try:
-            return Reading(events=tuple(mapping(record, sender)), ignored=ignored)
-        except Skip as skip:
-            return Reading(skipped=str(skip), ignored=ignored)
-        except Refused as refused:
-            return Reading(problem=str(refused), content=_as_bytes(content))
+        return Reading(events=tuple(mapping(record, sender)), ignored=ignored)
 
     return read
 

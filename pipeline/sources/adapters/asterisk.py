@@ -18,7 +18,6 @@ from pipeline.sources.adapters.adapter import (
     Adapter,
     EventDict,
     Reading,
-    Refused,
     Sender,
     phone_of,
 )
@@ -49,6 +48,10 @@ _EXITS: Final = {
 _TRANSFERS: Final = ("TRANSFER", "BLINDTRANSFER", "ATTENDEDTRANSFER")
 
 
+class _Refused(Exception):
+    """A line cannot be read; the text names place, value and remedy."""
+
+
 class _Line(NamedTuple):
     """One line, split."""
 
@@ -71,7 +74,7 @@ class _Line(NamedTuple):
             f"{self.event} has {quoted(text) if text else 'nothing'} as its parameter {place + 1}, "
             f"{what}; a whole number belongs there: check what writes the queue_log"
         )
-        raise Refused(msg)
+        raise _Refused(msg)
 
     def optional_ms(self, place: int, unit_ms: int, what: str) -> int | None:
         """A duration that older versions leave out."""
@@ -94,11 +97,11 @@ def _read(line: bytes, sender: Sender) -> Reading:
                     f"{entry.event} has {quoted(entry.call)} as its second field, the call's "
                     "unique id; check what writes the queue_log"
                 )
-                raise Refused(msg)
+                raise _Refused(msg)
             return Reading(tuple(make(entry, sender)))
         if entry.event in _STATES:
             return Reading(tuple(_state(entry, sender)))
-    except Refused as refused:
+    except _Refused as refused:
         return Reading(problem=str(refused), content=line)
     return Reading(skipped=f"queue_log event {entry.event[:40]}")
 
@@ -110,11 +113,11 @@ def _split(line: bytes) -> _Line:
             f"the line has {len(fields)} fields, not time|uniqueid|queue|member|event; check that "
             "the file is a queue_log"
         )
-        raise Refused(msg)
+        raise _Refused(msg)
     time, call, queue, member, event = fields[:_FIXED]
     if not _TIME.fullmatch(time):
         msg = f"the first field is {quoted(time)}, not a Unix time in seconds; check the file"
-        raise Refused(msg)
+        raise _Refused(msg)
     digest = hashlib.sha256(line).hexdigest()[:16]
     return _Line(
         datetime.fromtimestamp(float(time), UTC),
@@ -139,7 +142,7 @@ def _call(
 def _agent(line: _Line, sender: Sender) -> str:
     if line.member in ("", "NONE"):
         msg = f"{line.event} names no member in its fourth field; check what writes the queue_log"
-        raise Refused(msg)
+        raise _Refused(msg)
     return sender.names.agents.get(line.member, line.member)
 
 
