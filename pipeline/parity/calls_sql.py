@@ -13,7 +13,9 @@ What counts where: a contact's only stay counts for its queue and for the site. 
 each counts for its own queue, and the contact once for the site: in with its first entry, out with
 its first answered stay (else its last), having waited from the first entry to that exit, with the
 talk and work of all. A stay that failed in dispatch is a route loss and nothing else; outbound
-contacts count when they are handled. What an agent did counts for the agent too.
+contacts count when they are handled. What an agent did counts for the agent too, and what those did
+who took over from him counts for him. In one stay each agent's talk and work end once; an end that
+names nobody is that of whoever answered last.
 
 Thresholds are those of the configuration that was in force on the shard at the contact's first
 record.
@@ -80,11 +82,12 @@ _STAYS = stepwise(
     f"""
     SELECT
         shard, contact, {", ".join(_CARRIED)}, stays, closings, closes, stay, k,
-        stay[1] AS opening, exits[k] AS leaving, taken[k] AS taking,
+        stay[1] AS opening, exits[k] AS leaving, answers[k] AS its_answers,
         arrayFilter(e -> e.type = 'call.held', stay) AS helds
     FROM ({CONTACTS})
     LEFT ARRAY JOIN stays AS stay, arrayEnumerate(stays) AS k
     """,
+    "its_answers[1] AS taking",
     """
     opening.type = 'call.queued' AS is_entered,
     arrayFilter((c, owner) -> owner = k AND taking.n > 0 AND c.n > taking.n, closings, closes)
@@ -98,23 +101,38 @@ _STAYS = stepwise(
     if(is_entered OR opening.queue != '', opening.queue,
        arrayFirst(e -> e.type = 'call.queued', stay).queue) AS queue,
     if(is_entered, opening.at, opening.at - ifNull(opening.wait_ms, 0)) AS entry,
-    arrayFirst(c -> c.type = 'call.ended', mine) AS ending,
-    arrayFirst(c -> c.type = 'call.acw_ended', mine) AS wrapping
+    arrayFilter(c -> c.type = 'call.ended', mine) AS ends,
+    arrayFilter(c -> c.type = 'call.acw_ended', mine) AS works
     """,
-    "arrayLast(e -> e.n < ending.n, helds) AS last_held",
+    """
+    arrayMap(
+        c -> if(c.agent != '', c.agent, arrayLast(a -> a.n < c.n, its_answers).agent), ends
+    ) AS enders,
+    works.agent AS workers
+    """,
+    # Of each agent the first.
+    """
+    arrayFilter((c, i) -> indexOf(enders, enders[i]) = i, ends, arrayEnumerate(ends)) AS endings,
+    arrayFilter((c, i) -> indexOf(workers, workers[i]) = i, works, arrayEnumerate(works))
+        AS wrappings
+    """,
+    "endings[-1] AS ending, endings[-2].n AS ended_before",
+    "arrayLast(e -> e.n > ended_before AND e.n < ending.n, helds) AS last_held",
     f"""
     CAST((
         queue, entry, exit, exit_at,
         if(exit = '', NULL, ifNull(leaving.wait_ms, greatest(0, exit_at - entry))),
         leaving.phase, taking.agent, taking.team,
         if(exit = 'callback', taking.at, 0),
-        length(helds) + (ifNull(ending.hold_ms, 0) > 0),
-        ifNull(ending.hold_ms, arraySum(arrayMap(e -> ifNull(e.hold_ms, 0), helds))),
+        length(helds) + arrayCount(c -> ifNull(c.hold_ms, 0) > 0, endings),
+        if(arrayExists(c -> c.hold_ms IS NOT NULL, endings),
+           arraySum(arrayMap(c -> ifNull(c.hold_ms, 0), endings)),
+           arraySum(arrayMap(e -> ifNull(e.hold_ms, 0), helds))),
         last_held.n > 0 AND last_held.hold_ms IS NULL AND ending.ended_by IN ('customer', 'caller'),
         arrayCount(e -> e.handed_over, stay),
-        ifNull(ending.talk_ms, 0),
-        wrapping.acw_ms,
-        if(ending.n > 0, greatest(ending.at, wrapping.at), 0)
+        arraySum(arrayMap(c -> ifNull(c.talk_ms, 0), endings)),
+        if(empty(wrappings), NULL, arraySum(arrayMap(c -> ifNull(c.acw_ms, 0), wrappings))),
+        if(ending.n > 0, greatest(ending.at, wrappings[-1].at), 0)
     ) AS {_STAY}) AS one
     """,
 )

@@ -12,8 +12,9 @@ The definitions, in the order in which the query applies them:
   hang-up that no entry precedes, and an answer after a flow-out, implies an entry of its own, as
   long ago as the wait that it states; the next entry, if it is into its queue and the talk is not
   over, is that very entry, stamped by another clock.
-- *The end of a talk, and of the work after it,* belong to the stay that their agent answered, even
-  if the caller waits in a second queue by then; without a match, to the stay in which they lie.
+- *The end of a talk, and of the work after it,* belong to the stay that their agent answered or
+  took over, even if the caller waits in a second queue by then; without a match, to the stay in
+  which they lie, if anybody answered it.
 """
 
 from __future__ import annotations
@@ -231,17 +232,18 @@ CONTACTS = stepwise(
     """,
     """
     arrayMap(
-        (stay, exit) -> arrayFirst(
+        (stay, exit) -> arrayFilter(
             e -> e.type = 'call.answered' AND exit.type IN ('call.answered', 'call.callback'),
             stay),
-        stays, exits) AS taken
+        stays, exits) AS answers
     """,
     # The stay whose talk, or whose work after it, each closing event ends.
     """
     arrayMap(
         c -> (
             arrayLastIndex(
-                t -> t.n > 0 AND t.n < c.n AND t.agent = c.agent AND c.agent != '', taken),
+                its -> arrayExists(a -> a.n < c.n AND a.agent = c.agent AND c.agent != '', its),
+                answers),
             arrayLastIndex(n -> n <= c.n, openings)),
         closings) AS his_or_here
     """,

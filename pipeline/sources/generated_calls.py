@@ -207,17 +207,21 @@ class CallFloor:
             self._enter(end_at + 500, call, goal, is_transfer=True)
 
     def _call_back(self, at: int, call: _Call, queue: Queue) -> None:
-        """The caller asks to be called back; most are reached, by a dialler that notes no work."""
+        """The caller asks to be called back and hangs up; most are reached later."""
         rng = self._rng
         asked_at = at + rng.randint(45_000, 85_000)
         due = {"requested_at": _iso(asked_at), "due_at": _iso(asked_at + 2 * HOUR_MS)}
         self._say(asked_at, call, "call.callback", queue=queue.name, wait_ms=asked_at - at, **due)
+        self._say(asked_at + 900, call, "call.ended", talk_ms=0, ended_by="caller")
         if rng.random() < 0.9:
             reached_at = asked_at + rng.randint(600_000, 5_400_000)
             talk_ms = self._duration(queue.talk_s)
-            agent = f"callback-{rng.randint(1, 3):02d}"
-            self._say(reached_at, call, "call.answered", wait_ms=0, agent_id=agent)
-            self._say(reached_at + talk_ms, call, "call.ended", agent_id=agent, talk_ms=talk_ms)
+            by = {"agent_id": f"callback-{rng.randint(1, 3):02d}", "team": "team-callback"}
+            self._say(reached_at, call, "call.answered", wait_ms=0, **by)
+            end_at = reached_at + talk_ms
+            self._say(end_at, call, "call.ended", talk_ms=talk_ms, **by)
+            acw_ms = self._duration(queue.work_s)
+            self._say(end_at + acw_ms, call, "call.acw_ended", acw_ms=acw_ms, **by)
 
     def _call_out(self, at: int, call: _Call, queue: Queue) -> None:
         """An agent calls a customer: dialled, answered, done."""

@@ -44,9 +44,10 @@ class Mood:
     lose: float = 0.1
     garble: float = 0.02
     disorder: float = 0.1
+    circle: float = 0.02
 
 
-TIDY = Mood(0, 0, 0, 0, 0, 0, 0)
+TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,9 @@ class _Call:
             self._tell("ivr.ended", ivr_ms=1000, contained=self._happens(0.2))
         if self._happens(0.05):
             self._tell("call.abandoned", wait_ms=500, phase="ivr")
+            if self._happens(0.5):
+                self._pass(100_000)
+                self._tell("ivr.ended", ivr_ms=1000)
             return False
         if self._happens(0.05):
             self._tell("call.failed", wait_ms=0, reason="busy")
@@ -206,6 +210,10 @@ class _Call:
             elif shape != "is not heard of again":
                 if shape == "asks to be called back":
                     self._tell("call.callback", wait_ms=wait)
+                    self._pass(10_000)
+                    if self._happens(0.5):
+                        self._tell("call.ended", talk_ms=0, ended_by="caller")
+                    self._pass(100_000)
                 self._talk(wait, again=again)
 
     def _talk(self, wait: int, *, again: bool) -> None:
@@ -214,8 +222,16 @@ class _Call:
         self._tell("call.answered", wait_ms=wait, team="t", **agent)
         self._pass(5_000)
         if self._happens(0.2):
-            self._tell("call.held", hold_ms=1000)
+            self._tell("call.held", **({} if self._happens(0.5) else {"hold_ms": 1000}))
         said = agent if self._happens(0.5) else {}
+        if self._happens(0.1):
+            self._tell("call.transferred", to_agent_id="a3")
+            self._pass(1_000)
+            self._tell("call.ended", talk_ms=3000, ended_by="agent", **said)
+            agent = {"agent_id": "a3"}
+            if self._happens(0.5):
+                self._tell("call.answered", wait_ms=0, team="u", **agent)
+            said = agent if self._happens(0.5) else {}
         if again:
             self._tell("call.transferred", to_queue="another")
             self._pass(1_000)
@@ -225,7 +241,11 @@ class _Call:
         self._pass(200_000)
         talk_ms = self._random.randint(0, 90_000)
         by = self._random.choice(["agent", "customer"])
-        self._tell("call.ended", talk_ms=talk_ms, ended_by=by, **said, **self._who)
+        held = {"hold_ms": 2000} if self._happens(0.3) else {}
+        self._tell("call.ended", talk_ms=talk_ms, ended_by=by, **held, **said, **self._who)
+        if self._happens(0.1):
+            self._at += 3
+            self._tell("call.held", hold_ms=2000)
         if self._happens(0.5):
             self._pass(30_000)
             self._tell("call.acw_ended", acw_ms=20_000, **agent)
@@ -267,6 +287,11 @@ def deliver(
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
+    if chance() < mood.circle:
+        mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
+        back = {"version": 4, "corrects": mended["event_id"]}
+        yield plain._replace(at=later, payload=encode(revised | mended))
+        yield plain._replace(at=later, payload=encode(content | back))
 
 
 def morning(

@@ -13,49 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.contribution import Measure
-from pipeline.decode import DeadLetter, Decoder
 from pipeline.entity import read_all
-from pipeline.operators.contacts import Contact, Fact, cells_of, is_contact_event
-from pipeline.site_rules import default_rules
+from pipeline.operators.contacts import Contact, Fact, cells_of
 from schemas.records import LIVE
 from tests.laws.driving import run
 from tests.laws.profile import tried
 from tests.laws.scenario import START, Mood, Scenario, Sent, call, deliver, encode, event
+from tests.laws.telling import ANSWERED, ENDED, QUEUED, S, at, plain, told
 from tests.laws.views import views
-
-DECODER = Decoder()
-S = 1000
-
-
-def told(*events: dict[str, Any]) -> Contact:
-    """A contact that was told these events, in this order."""
-    contact = Contact("demo", "c", 0, "contact:c", default_rules())
-    for number, content in enumerate(events):
-        read = DECODER.decode(encode(content), START + 10**12)
-        assert not isinstance(read, DeadLetter), read.detail
-        assert is_contact_event(read)
-        contact.apply(read, LIVE, number + 1)
-        contact.cells = cells_of(contact)
-    return contact
-
-
-def at(second: float, event_type: str, **fields: Any) -> dict[str, Any]:
-    """An event of the contact, so many seconds after the start."""
-    return event(event_type, START + round(second * S), "c", **fields)
-
-
-def sums(contact: Contact, dims: str = "site") -> Counter[Measure]:
-    """What the contact counts as in one dimension set, over all minutes."""
-    total: Counter[Measure] = Counter()
-    for cell in contact.cells:
-        if dims in cell.place.sets:
-            total.update(dict(cell.measures))
-    return total
-
-
-def plain(contact: Contact, dims: str = "site") -> dict[str, int]:
-    """The same without histograms."""
-    return {name: n for name, n in sums(contact, dims).items() if isinstance(name, str)}
 
 
 def shown(fact: Fact) -> tuple[Any, ...]:
@@ -135,9 +100,6 @@ def test_a_snapshot_is_the_whole_contact(events: list[dict[str, Any]]) -> None:
 
 # -- by hand ------------------------------------------------------------------------------------
 
-QUEUED = at(0, "call.queued", queue="q", customer_id="k")
-ANSWERED = at(12, "call.answered", agent_id="a", wait_ms=12 * S)
-ENDED = at(100, "call.ended", talk_ms=80 * S, hold_ms=8 * S)
 ACW = at(130, "call.acw_ended", agent_id="a", acw_ms=30 * S)
 ONE_CALL = {
     **{"contacts": 1, "offered": 1, "sl_offered": 1, "answered": 1, "answered_in_threshold": 1},

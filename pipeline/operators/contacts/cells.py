@@ -12,7 +12,8 @@ Cut-offs, each in the minute of its own moment:
 
 A leg that failed in dispatch is neither offered nor an exit; it counts as `route_loss`. Outbound
 contacts count as handled only. A contact with one leg counts alike for its queue and its site; with
-several, each leg counts for its queue and the contact once for the site.
+several, each leg counts for its queue and the contact once for the site. What several agents did
+in one leg counts for the one who answered it.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def cells_of(contact: Contact) -> list[Cell]:
         _count_leg(contact, legs[0], _PARTS_PER_LEG, _ALONE, cells)
     elif not legs:
         if fact.outcome == "ivr_abandoned":
-            cells.append(Cell(1, minute_of(fact.last_at), centre, _IVR_ABANDONED))
+            cells.append(Cell(1, minute_of(fact.left_menu_at), centre, _IVR_ABANDONED))
     elif (chosen := fact.overall) is not None:
         _count_leg(contact, _overall(fact, chosen), _PARTS_PER_LEG, _WHOLE, cells)
         for index, leg in enumerate(legs, start=2):
@@ -83,17 +84,17 @@ def _overall(fact: Fact, chosen: Leg) -> Leg:
     """The contact as one stay: in with its first leg, out with its deciding one, all its talk."""
     whole = Leg(chosen.queue, fact.legs[0].queued_at)
     whole.exit, whole.exit_at = chosen.exit, chosen.exit_at
-    whole.wait_ms, whole.phase = chosen.wait_ms, chosen.phase
+    whole.wait_ms, whole.phase = fact.wait_ms, chosen.phase
     whole.agent_id, whole.team = chosen.agent_id, chosen.team
     for leg in fact.legs:
         whole.callback_at = whole.callback_at or leg.callback_at
         if not leg.completed_at:
             continue
         whole.talk_ms = (whole.talk_ms or 0) + (leg.talk_ms or 0)
-        whole.hold_ms += leg.hold_ms
+        whole.held_ms += leg.hold_ms
         whole.holds += leg.holds
         whole.transfers += leg.transfers
-        whole.holding, whole.ended_by = leg.holding, leg.ended_by
+        whole.hung_up_on_hold |= leg.hung_up_on_hold
         whole.ended_at = max(whole.ended_at, leg.ended_at)
         whole.acw_at = max(whole.acw_at, leg.acw_at)
         if leg.acw_ms is not None:
@@ -212,7 +213,7 @@ def _completion_measures(leg: Leg) -> Measures:
         measures.append((("hold_bins", bin_of(hold)), 1))
     if leg.transfers:
         measures.append(("transferred", 1))
-    if leg.holding and leg.ended_by in {"customer", "caller"}:
+    if leg.hung_up_on_hold:
         measures.append(("hold_abandoned", 1))
     measures.append((("talk_bins", bin_of(talk)), 1))
     if leg.acw_ms is not None:

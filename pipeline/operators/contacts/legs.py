@@ -13,6 +13,9 @@ Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
 class Leg:
     """One stay in one queue, from entry to exit, with the talk that followed an answer.
 
+    It may be talked to by several agents, one after the other: it is the first one's, and the talk,
+    hold and after-call work of all of them are its.
+
     Instants are epoch ms (0 = not yet), durations ms (None = not said).
     """
 
@@ -20,24 +23,29 @@ class Leg:
         "acw_at",
         "acw_ms",
         "agent_id",
+        "agents",
         "callback_at",
         "ended_at",
         "ended_by",
+        "enders",
         "exit",
         "exit_at",
-        "hold_ms",
+        "held_ms",
         "holding",
         "holds",
+        "hung_up_on_hold",
         "implied",
         "phase",
         "queue",
         "queue_cells",
         "queue_cells_known",
         "queued_at",
+        "stated_hold_ms",
         "talk_ms",
         "team",
         "transfers",
         "wait_ms",
+        "wrappers",
     )
 
     def __init__(self, queue: str, queued_at: int) -> None:
@@ -51,9 +59,20 @@ class Leg:
         self.phase = ""
         self.agent_id = ""
         self.team = ""
+        self.agents: tuple[str, ...] = ()
+        """Who answered or called back, and who took over, as they did."""
+        self.enders: tuple[str, ...] = ()
+        """Whose talk has ended."""
+        self.wrappers: tuple[str, ...] = ()
+        """Whose after-call work has ended."""
         self.holds = 0
-        self.hold_ms = 0
+        self.held_ms = 0
+        """By the events of the holds."""
+        self.stated_hold_ms: int | None = None
+        """By the ends of the talks, which are believed where there are any."""
         self.holding = False
+        self.hung_up_on_hold = False
+        """That the customer ended the last talk while on hold."""
         self.transfers = 0
         self.talk_ms: int | None = None
         self.ended_at = 0
@@ -64,6 +83,11 @@ class Leg:
         self.queue_cells: list[Cell] = []
         """What its stay in the queue counts as, once it has left; see `cells`."""
         self.queue_cells_known = 0
+
+    @property
+    def hold_ms(self) -> int:
+        """All holds."""
+        return self.held_ms if self.stated_hold_ms is None else self.stated_hold_ms
 
     @property
     def completed_at(self) -> int:

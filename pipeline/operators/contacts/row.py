@@ -16,7 +16,7 @@ def row_of(contact: Contact) -> tuple[Any, ...]:
     answered = [leg for leg in fact.legs if leg.exit == "answered"]
     completed = max((leg.completed_at for leg in fact.legs), default=0)
     ended = max((leg.ended_at for leg in fact.legs), default=0)
-    held = [leg.hold_ms for leg in answered if leg.ended_at]
+    held = [leg.hold_ms for leg in fact.legs if leg.ended_at]
     acw = [leg.acw_ms for leg in fact.legs if leg.acw_ms is not None]
     limits = contact.rules.limits(leg.queue if leg else "")
     wait = fact.wait_ms

@@ -60,9 +60,12 @@ class Contact(Entity[Fact]):
             fact.given_up = True
             return
         if leg is not None and waiting:
-            level_due = leg.queued_at + rules.limits(leg.queue).threshold_ms
-            if level_due > self.passed:
-                due = min(due, level_due)
+            threshold_ms = rules.limits(leg.queue).threshold_ms
+            # The site's wait runs from the first entry, unless another leg has decided it.
+            first = fact.legs[0] if fact.overall is leg else leg
+            for queued_at in (first.queued_at, leg.queued_at):
+                if queued_at + threshold_ms > self.passed:
+                    due = min(due, queued_at + threshold_ms)
         self.due = due
 
     def count(self) -> list[Cell]:

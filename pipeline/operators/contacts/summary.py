@@ -5,7 +5,9 @@ another. The contact as a whole counts once: its outcome is that of its first an
 its last.
 
 The rules are idempotent by nature: a call queued twice in one queue, or answered twice, counts
-once; the first exit from a queue wins over a contradicting later one.
+once; the first exit from a queue wins over a contradicting later one; of each agent's talks and
+after-call works in one stay the first end counts. An end that names nobody is that of whoever
+answered last.
 """
 
 from __future__ import annotations
@@ -71,6 +73,7 @@ class Fact:
         "given_up",
         "ivr_ms",
         "last_at",
+        "left_menu_at",
         "legs",
         "loose_talk_ms",
         "phase",
@@ -84,6 +87,8 @@ class Fact:
         self.legs: list[Leg] = []
         self.attributes: dict[str, str] = {}
         self.ivr_ms: int | None = None
+        self.left_menu_at = 0
+        """When the caller hung up in the voice menu."""
         self.failed_reason = ""
         self.phase = ""
         self.given_up = False
@@ -131,9 +136,7 @@ class Fact:
             return False
         if not self.legs:
             return self._loose == "ivr" and not self._contained
-        return not self.legs[-1].exit or any(
-            leg.exit == "answered" and not leg.ended_at for leg in self.legs
-        )
+        return not self.legs[-1].exit or any(leg.agents and not leg.ended_at for leg in self.legs)
 
     @property
     def outcome(self) -> Outcome:
@@ -141,7 +144,7 @@ class Fact:
         leg = self.overall
         if leg is not None and leg.exit == "answered":
             return "handled" if leg.ended_at else "talking"
-        if self.given_up:
+        if self.given_up and (leg is None or not leg.exit):
             return "expired"
         if leg is None:
             return self._loose
@@ -149,9 +152,13 @@ class Fact:
 
     @property
     def wait_ms(self) -> int | None:
-        """The wait of the deciding leg."""
+        """The customer's wait: from his first queue entry to the exit of the deciding leg."""
         leg = self.overall
-        return self._loose_wait_ms if leg is None else leg.wait_ms
+        if leg is None:
+            return self._loose_wait_ms
+        if leg.wait_ms is None:
+            return None
+        return leg.wait_ms + leg.queued_at - self.legs[0].queued_at
 
     @property
     def talk_ms(self) -> int | None:
@@ -197,31 +204,32 @@ class Fact:
         return leg
 
     def _talk_of(self, step: Step) -> Leg | None:
-        """The stay that the agent of a talk answered, else the present one.
+        """The stay that the agent of a talk answered or took over, else the present one.
 
         After a transfer the caller may wait in the next queue before the first agent is done.
         """
         agent_id = text_of(step.fields, "agent_id")
         if agent_id:
             for leg in reversed(self.legs):
-                if leg.agent_id == agent_id:
+                if agent_id in leg.agents:
                     return leg
         return self._leg
 
     def _answered(self, step: Step) -> None:
         leg = self._leg
-        agent_id = text_of(step.fields, "agent_id")
-        if leg is not None and leg.exit == "callback":
-            leg.callback_at = leg.callback_at or step.at
-            leg.agent_id = leg.agent_id or agent_id
-            return
-        if leg is not None and leg.exit in {"answered", "abandoned", "failed"}:
-            return  # answered twice, or a race that the first exit has won
+        if leg is not None and leg.exit in {"abandoned", "failed"}:
+            return  # a race that the first exit has won
         if leg is None or leg.exit == "flow_out":
             leg = self._implied(step)
-        leg.leave("answered", step)
-        leg.agent_id = agent_id
-        leg.team = text_of(step.fields, "team")
+        agent_id = text_of(step.fields, "agent_id")
+        if not leg.agents:
+            leg.agent_id = agent_id
+            leg.team = text_of(step.fields, "team")
+            if leg.exit == "callback":
+                leg.callback_at = step.at
+            else:
+                leg.leave("answered", step)
+        leg.agents += (agent_id,)
 
     def _held(self, step: Step) -> None:
         leg = self._leg
@@ -229,7 +237,7 @@ class Fact:
             hold = ms_of(step.fields, "hold_ms")
             leg.holds += 1
             leg.holding = hold is None
-            leg.hold_ms += hold or 0
+            leg.held_ms += hold or 0
 
     def _transferred(self, step: Step) -> None:
         if self._leg is not None and not step.fields.get("consult"):
@@ -258,6 +266,7 @@ class Fact:
             if phase == "ivr":
                 if self._loose == "ivr":
                     self._loose = "ivr_abandoned"
+                    self.left_menu_at = step.at
                     self._loose_wait_ms = ms_of(step.fields, "wait_ms")
                     self.phase = phase
                 return
@@ -272,24 +281,31 @@ class Fact:
             self._leg.implied = False  # an entry that comes later is another one
         leg = self._talk_of(step)
         talk = ms_of(step.fields, "talk_ms")
-        if leg is None or leg.exit not in {"answered", "callback"}:
+        if leg is None or not leg.agents:
             if self.loose_talk_ms is None:
                 self.loose_talk_ms = talk
             return
-        if leg.ended_at:
+        agent_id = text_of(step.fields, "agent_id") or leg.agents[-1]
+        if agent_id in leg.enders:
             return
+        leg.enders += (agent_id,)
         leg.ended_at = step.at
-        leg.talk_ms = talk
+        leg.talk_ms = (leg.talk_ms or 0) + (talk or 0)
         hold = ms_of(step.fields, "hold_ms")
         if hold is not None:
-            leg.hold_ms = hold
+            leg.stated_hold_ms = (leg.stated_hold_ms or 0) + hold
             leg.holds = leg.holds or int(hold > 0)
         leg.ended_by = text_of(step.fields, "ended_by")
+        # The end of a hold may be stamped just after the hang-up that ended it.
+        leg.hung_up_on_hold = leg.holding and leg.ended_by in {"customer", "caller"}
+        leg.holding = False
 
     def _acw_ended(self, step: Step) -> None:
         leg = self._talk_of(step)
-        if leg is not None and leg.exit == "answered" and leg.acw_ms is None:
-            leg.acw_ms = ms_of(step.fields, "acw_ms")
+        agent_id = text_of(step.fields, "agent_id")
+        if leg is not None and leg.agents and agent_id not in leg.wrappers:
+            leg.wrappers += (agent_id,)
+            leg.acw_ms = (leg.acw_ms or 0) + (ms_of(step.fields, "acw_ms") or 0)
             leg.acw_at = step.at
 
 
