@@ -15,6 +15,7 @@ from pipeline.errors import GoldpanError
 COMMANDS = {
     "demo": "demo",
     "run": "run",
+    "keys": "keys",
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",

@@ -27,6 +27,7 @@ from pipeline.gateway.health import Health
 from pipeline.gateway.intake import Intake
 from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
+from pipeline.gateway.metrics import Counts
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
@@ -88,7 +89,8 @@ def _start(options: argparse.Namespace, site: SiteConfig, news: News, stack: Exi
     first_key(options.data_dir)
     keys = KeyRing(options.data_dir / KEYS)
     judge = Judge(Privacy(hash_key(options.data_dir)))
-    live = Live(pipeline, stop, tell)
+    counts = Counts()
+    live = Live(pipeline, stop, tell, counts.flush_seconds.observe)
 
     fit = partial(migrate if options.clickhouse is None else check_current, client)
 
@@ -110,7 +112,7 @@ def _start(options: argparse.Namespace, site: SiteConfig, news: News, stack: Exi
     stack.callback(intake.close)
     health = Health(pipeline, live, patience, intake, keys, limits)
     app = web.Application()
-    Gateway(health, judge, tell).add_to(app)
+    Gateway(health, judge, counts, tell).add_to(app)
     server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
     stack.callback(server.close)
     loop.start()

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import hdrs, web
+from prometheus_client import CONTENT_TYPE_LATEST as METRICS_TYPE
 
-from pipeline.gateway.batch import Batch, Judge, split
+from pipeline.gateway.batch import RESULTS, Batch, Judge, split
 from pipeline.gateway.bodies import read_body
 from pipeline.gateway.health import Health
 from pipeline.gateway.keys import Key
 from pipeline.gateway.limits import Budget, Rates
+from pipeline.gateway.metrics import Counts, Vitals
 from pipeline.gateway.problems import Refusal
 
 _INLINE_BYTES = 32 << 10
@@ -28,11 +30,16 @@ class Gateway:
     Args:
         health: knows the parts, the way into the log among them.
         judge: judges events.
+        counts: what the gateway counts, and where everything is counted.
         tell: is given a sentence about a bug.
     """
 
-    def __init__(self, health: Health, judge: Judge, tell: Callable[[str], None]) -> None:
-        self.budget = Budget(health.limits.bodies_bytes)
+    def __init__(
+        self, health: Health, judge: Judge, counts: Counts, tell: Callable[[str], None]
+    ) -> None:
+        self._budget = Budget(health.limits.bodies_bytes)
+        self._counts = counts
+        counts.registry.register(Vitals(health, self._budget))
         self._health = health
         self._judge = judge
         self._tell = tell
@@ -40,17 +47,18 @@ class Gateway:
 
     def add_to(self, app: web.Application) -> None:
         """Add routes, and the form of every error."""
-        app.middlewares.append(self._answer)
+        app.middlewares.append(self._count)
         app.router.add_post("/v1/events", self.take_events)
         app.router.add_get("/healthz", self.alive)
         app.router.add_get("/readyz", self.ready)
+        app.router.add_get("/metrics", self.metrics)
 
     async def take_events(self, request: web.Request) -> web.Response:
         """`POST /v1/events`."""
         self._health.admit()
         key = self._key(request)
         limits = self._health.limits
-        with self.budget.share() as take:
+        with self._budget.share() as take:
             body = await read_body(request, limits, take)
             lines = split(body, request.content_type, limits.lines)
             self._charge(key, len(lines))
@@ -64,9 +72,13 @@ class Gateway:
     async def _keep(self, batch: Batch) -> web.Response:
         if batch.payloads:
             await self._health.intake.put(batch.payloads)
+            self._counts.payload_bytes.inc(sum(map(len, batch.payloads)))
+        for result in RESULTS:
+            self._counts.events.labels(result).inc(batch.counts[result])
+        self._counts.dropped_fields.inc(batch.ignored.total())
         return web.json_response(
             {
-                **{name: batch.counts[name] for name in ("accepted", "dead_letter", "refused")},
+                **{result: batch.counts[result] for result in RESULTS},
                 **({"ignored_fields": dict(batch.ignored)} if batch.ignored else {}),
                 "results": batch.problems,
             },
@@ -85,6 +97,11 @@ class Gateway:
         return web.json_response(
             {"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200
         )
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """`GET /metrics`, for Prometheus."""
+        del request
+        return web.Response(body=self._counts.text(), headers={hdrs.CONTENT_TYPE: METRICS_TYPE})
 
     def _key(self, request: web.Request) -> Key:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
@@ -105,6 +122,22 @@ class Gateway:
             raise Refusal(429, "too_fast", message, retry_s=wait_s)
 
     @web.middleware
+    async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Count every request by its route, which is a pattern of ours."""
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "none"
+        status = 0
+        try:
+            with self._counts.request_seconds.labels(route).time():
+                answer = await self._answer(request, handler)
+            status = answer.status
+        except web.HTTPException as redirection:
+            status = redirection.status
+            raise
+        finally:
+            self._counts.requests.labels(route, str(status)).inc()
+        return answer
+
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Give every error its one form; a bug shows kind and place, and nothing of a request."""
         try:

@@ -27,6 +27,7 @@ JSON: Final = "application/json"
 LINES: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
 )
+RESULTS: Final = ("accepted", "dead_letter", "refused")
 MOST_PROBLEMS: Final = 1_000
 """Bad events that one answer tells of in full; all are counted."""
 _MOST_FIELDS: Final = 50

@@ -75,6 +75,8 @@ class Applier:
             verdict = "rejected"
         else:
             state.recent.add(key, event.version, record.ingest_ms)
+        self._ledger.verdicts[verdict] += 1
+        self._ledger.verdicts["late"] += verdict == "applied" and occurred < watermark
         counted = intake.count(
             Origin(event.site, event.source, event.event_type, domain),
             minute_of(record.ingest_ms),

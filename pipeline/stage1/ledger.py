@@ -24,6 +24,8 @@ class Ledger:
         self.configs: list[ConfigRow] = []
         self.rejected: Counter[str] = Counter()
         """Dead letters of this process by domain."""
+        self.verdicts: Counter[str] = Counter()
+        """Events of this process that were applied or duplicates; and, besides, that were late."""
         self._default_site = default_site
 
     def keep_event(self, state: ShardState, record: LogRecord, event: Event) -> None:

@@ -1,0 +1,154 @@
+"""What the parts count flows in, Prometheus' text flows out: `GET /metrics`.
+
+Names begin with `goldpan_`, and labels are words of ours: nothing that a source sends is in them.
+Every bound of the process has a line in `goldpan_bound_used` and one in `goldpan_bound_limit`.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pipeline.dedupe import MAX_IDS
+from pipeline.gateway.health import Health
+from pipeline.gateway.limits import Budget
+from pipeline.operators.rows import MAX_ROWS
+from pipeline.runtimes.embedded import STEP_RECORDS
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Counts:
+    """What the gateway counts itself."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "goldpan_http_requests",
+            "Requests by route and answer.",
+            ("route", "status"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "goldpan_http_request_seconds",
+            "From a request's headers to its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "goldpan_events_received",
+            "Events that came in by what became of them at the edge.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.payload_bytes = Counter(
+            "goldpan_log_payload_bytes",
+            "Bytes of events that were put into the log.",
+            registry=self.registry,
+        )
+        self.dropped_fields = Counter(
+            "goldpan_fields_dropped",
+            "Fields of events that no contract knows, which were not kept.",
+            registry=self.registry,
+        )
+        self.flush_seconds = Histogram(
+            "goldpan_flush_seconds",
+            "How long flushes to the store took.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """All of it, as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class Bound(NamedTuple):
+    """Something that is bounded, how much of it there is, and how much there may be."""
+
+    name: str
+    used: float
+    limit: float
+
+
+class Vitals(Collector):
+    """Asks every part when Prometheus asks."""
+
+    def __init__(self, health: Health, budget: Budget) -> None:
+        self._health = health
+        self._budget = budget
+
+    def collect(self) -> Iterator[Metric]:
+        """Every gauge, and the counters that other parts keep."""
+        health = self._health
+        pulse, pipeline = health.live.pulse, health.pipeline
+        ledger = pipeline.engine.stage1.ledger
+        yield _gauge("ready", "1 if what comes in is counted and seen.", not health.reasons())
+        if pulse.watermark_ms:
+            behind = max(0.0, time.time() - pulse.watermark_ms / 1000)
+            yield _gauge("watermark_lag_seconds", "Age of the lowest watermark.", behind)
+        yield _gauge("store_outage", "1 while the store is away.", bool(health.patience.outage))
+        yield _counter("store_outages", "Outages of the store.", health.patience.outages)
+        yield _counter("log_commits", "Groups of requests made durable.", health.intake.groups)
+        applied = CounterMetricFamily(
+            "goldpan_events_applied",
+            "Events read from the log: applied, duplicate or dead_letter; late ones besides.",
+            labels=("verdict",),
+        )
+        for verdict in ("applied", "duplicate", "late"):
+            applied.add_metric((verdict,), ledger.verdicts[verdict])
+        applied.add_metric(("dead_letter",), sum(ledger.rejected.values()))
+        yield applied
+        yield _gauge("log_bytes", "Bytes of the log on the disk.", pipeline.log.kept_bytes)
+        yield _gauge("subjects_unsaved", "Bindings in memory only.", pipeline.subjects.unsaved)
+        subjects = GaugeMetricFamily(
+            "goldpan_subject_bindings", "Identities that are bound to a subject.", labels=("kind",)
+        )
+        for kind, count in sorted(pipeline.subjects.entries.items()):
+            subjects.add_metric((kind,), count)
+        yield subjects
+        used = GaugeMetricFamily(
+            "goldpan_bound_used", "How much there is of what is bounded.", labels=("bound",)
+        )
+        limit = GaugeMetricFamily(
+            "goldpan_bound_limit", "How much there may be of it.", labels=("bound",)
+        )
+        for bound in self._bounds():
+            used.add_metric((bound.name,), bound.used)
+            limit.add_metric((bound.name,), bound.limit)
+        yield used
+        yield limit
+
+    def _bounds(self) -> Iterator[Bound]:
+        health = self._health
+        pipeline, limits = health.pipeline, health.limits
+        yield Bound("backlog_bytes", pipeline.backlog_bytes, limits.backlog_bytes)
+        yield Bound("requests_waiting_for_log", health.intake.waiting, health.intake.most)
+        yield Bound("request_bodies_bytes", self._budget.used, self._budget.most)
+        disk = shutil.disk_usage(pipeline.settings.directory)
+        yield Bound("disk_bytes", disk.used, disk.total)
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        yield Bound("open_files", len(list(Path("/proc/self/fd").iterdir())), soft)
+        shards = list(pipeline.engine.stage1.shards.values())
+        yield Bound("unflushed_records", pipeline.unflushed, STEP_RECORDS)
+        if shards:
+            yield Bound("recent_ids_of_fullest_shard", max(len(s.recent) for s in shards), MAX_IDS)
+            rows = max(len(s.rows.rows) for s in shards)
+            yield Bound("rows_of_fullest_shard", rows, MAX_ROWS)
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"goldpan_{name}", meaning, value=float(value))
+
+
+def _counter(name: str, meaning: str, value: float) -> Metric:
+    return CounterMetricFamily(f"goldpan_{name}", meaning, value=float(value))
