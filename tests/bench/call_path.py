@@ -74,6 +74,7 @@ def open_contacts(directory: Path) -> dict[str, float]:
             pipeline.publish(LIVE, _waiting(range(start, start + CHUNK), now))
             pipeline.catch_up()
         pipeline.flush()
+        pipeline.save_subjects()  # as every runtime does now and then
     return {}
 
 
