@@ -19,11 +19,13 @@ COMMANDS = {
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",
+    "query": "query",
     "dead-letters": "dead_letters",
     "config": "config",
     "db": "db",
     "migrate": "db",
     "rebuild": "rebuild",
+    "dashboards": "dashboards",
 }
 """The module of `pipeline.commands` that holds each command, in the order in which help tells.
 

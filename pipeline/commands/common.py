@@ -103,10 +103,15 @@ def connect(options: argparse.Namespace, patience: Patience | None = None) -> Cl
 
 def unchecked(options: argparse.Namespace) -> Client:
     """A connection to the store that the options name, whatever its schema."""
+    return Client(store_url(options))
+
+
+def store_url(options: argparse.Namespace) -> Callable[[], str]:
+    """Gives the address of the store that the options name; starts the embedded one."""
     if options.clickhouse is not None:
         address: str = options.clickhouse
-        return Client(lambda: address)
-    return Client(embedded_url(options.data_dir / "clickhouse"))
+        return lambda: address
+    return embedded_url(options.data_dir / "clickhouse")
 
 
 def tell(sentence: str) -> None:

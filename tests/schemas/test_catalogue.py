@@ -153,7 +153,7 @@ def test_a_quiet_period_has_no_rates() -> None:
 
 
 def test_section_a_is_complete() -> None:
-    metrics = load_catalogue().metrics
+    metrics = {n: m for n, m in load_catalogue().metrics.items() if m.section == "A"}
     assert " ".join(metrics) == f"{SECTION_A} callers"
     missing = {name for name, metric in metrics.items() if metric.missing}
     assert missing == {"oldest_waiting", "calls_waiting", "ivr_containment"}

@@ -1,0 +1,162 @@
+"""Panels that stand on more than one board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import stat, table, timeseries
+
+from dashboards import looks
+from dashboards.board import uid
+from dashboards.panels import Column, listing, number, state_column, trend, with_state
+from dashboards.queries import CONFIG, SITE, grouped, series, shown, state
+from dashboards.words import Lang, described, say
+from schemas.catalogue import Limits
+from schemas.measures import Text
+
+STALE = Limits(warn=10, crit=60)
+"""Seconds without a write after which a board is old, and after which it says nothing any more."""
+QUEUE_GAP = Limits(warn=0, crit=-10)
+"""Points above a queue's own target; the rule SL_LOW fires at 10 below as well."""
+
+
+def queues(lang: Lang) -> table.Panel:
+    """Every queue with contacts, worst first, each against its own target."""
+    names = ("service_level", "abandon_rate", "asa", "offered")
+    least = shown("service_level").metric.min_sample
+    own = "JSONExtract(config, 'queues', queue, 'target_pct', 'Nullable(Float64)')"
+    common = "JSONExtract(config, 'defaults', 'service_level', 'target_pct', 'Nullable(Float64)')"
+    name = f"JSONExtractString(config, 'queues', queue, 'name', '{lang}')"
+    sql = (
+        f"WITH {CONFIG}\n"
+        f"SELECT queue, if({name} = '', queue, {name}) AS name,\n"
+        f"  {state('gap', QUEUE_GAP, 'service_level_n', least)} AS state,\n"
+        f"  {', '.join(names[:1])}, target, {', '.join(names[1:])}\n"
+        f"FROM (\nSELECT *, coalesce({own}, {common}) AS target, service_level - target AS gap\n"
+        f"FROM (\n{grouped(names, 'queue')}\n)\n)\n"
+        "ORDER BY state DESC NULLS LAST, gap, offered DESC LIMIT 8"
+    )
+    columns = {
+        "queue": Column(hidden=True),
+        "name": Column(
+            name=Text(zh="队列", en="Queue"),
+            link=f"/d/{uid('queue', lang)}?${{site:queryparam}}&var-queue=${{__data.fields.queue}}",
+        ),
+        "state": state_column(lang),
+        "target": Column(
+            name=Text(zh="目标", en="Target"), unit="percent", decimals=0, align="right"
+        ),
+    }
+    columns |= {name: Column(shown(name).metric, align="right") for name in names}
+    return listing(
+        Text(zh="队列，最差在前", en="Queues, worst first"),
+        sql,
+        lang,
+        columns,
+        Text(
+            zh="状态：低于本队列目标为预警，低 10 个百分点以上为严重，不足 20 个联络不判定",
+            en=(
+                "State: below the queue's own target is a warning, more than 10 points below is "
+                "critical; on fewer than 20 contacts none is judged"
+            ),
+        ),
+    )
+
+
+def calls_over_time(lang: Lang, where: Sequence[str] = ()) -> timeseries.Panel:
+    """What became of the calls, step by step."""
+    columns = {
+        "answered": Column(shown("answered").metric, colour=looks.BLUE),
+        "abandoned": Column(shown("abandoned").metric, colour=looks.PINK),
+    }
+    return (
+        trend(
+            Text(zh="接通与放弃", en="Answered and abandoned"),
+            series(tuple(columns), where),
+            lang,
+            columns,
+            description=described(shown("abandoned").metric, lang),
+            bars=True,
+        )
+        .interval("1m")
+        .max_data_points(100)
+    )
+
+
+def metric_over_time(name: str, lang: Lang, where: Sequence[str] = ()) -> timeseries.Panel:
+    """One metric, step by step, with its limits as dashed lines."""
+    metric = shown(name).metric
+    return (
+        trend(
+            metric.name,
+            series((name,), where),
+            lang,
+            {name: Column(metric, colour=looks.BLUE)},
+            description=described(metric, lang),
+            limits=metric.limits,
+        )
+        .interval("1m")
+        .max_data_points(100)
+    )
+
+
+def open_alerts(lang: Lang) -> table.Panel:
+    """What is firing now, the gravest and oldest first."""
+    rules = {"SL_LOW": Text(zh="服务水平低", en="Service level low")}
+    sql = (
+        "SELECT severity, rule, group_key, value, since\nFROM (\n"
+        "  SELECT argMax(state, transition) AS last_state, any(severity) AS severity,\n"
+        "    any(rule) AS rule, any(group_key) AS group_key, argMax(value, transition) AS value,\n"
+        "    min(window_end) AS since\n"
+        f"  FROM alert_transitions FINAL WHERE site = {SITE} AND domain = 'live'\n"
+        "  GROUP BY alert_id\n)\n"
+        "WHERE last_state NOT IN ('resolved', 'retracted')\nORDER BY severity, since LIMIT 8"
+    )
+    severities = {"P1": looks.CRIT, "P2": looks.CRIT, "P3": looks.WARN, "P4": looks.FEW}
+    columns = {
+        "severity": Column(
+            name=Text(zh="级别", en="Level"),
+            mappings=looks.words({key: (key, colour) for key, colour in severities.items()}),
+            filled=True,
+            width=80,
+            align="center",
+        ),
+        "rule": Column(
+            name=Text(zh="告警", en="Alert"),
+            mappings=looks.words({rule: (say(text, lang), "") for rule, text in rules.items()}),
+        ),
+        "group_key": Column(name=Text(zh="对象", en="Where")),
+        "value": Column(name=Text(zh="值", en="Value"), decimals=0, align="right", width=80),
+        "since": Column(
+            name=Text(zh="自", en="Since"), unit="dateTimeAsLocal", width=150, align="right"
+        ),
+    }
+    return listing(
+        Text(zh="当前告警", en="Open alerts"),
+        sql,
+        lang,
+        columns,
+        Text(
+            zh="正在触发、尚未恢复的告警，最重、最早的在前",
+            en="alerts that fire and have not recovered, the gravest and oldest first",
+        ),
+    ).no_value("–")
+
+
+def freshness(lang: Lang) -> stat.Panel:
+    """How long ago the pipeline wrote last; it writes every second, calls or none."""
+    sql = (
+        f"SELECT age, {state('age', STALE)} AS state\nFROM (\n"
+        "  SELECT if(count() = 0, NULL, greatest(0, dateDiff('second', max(stored_at), now64(3))))"
+        " AS age\n  FROM checkpoint WHERE family = 'process'\n)"
+    )
+    words = Text(zh="写入 ≤10 秒前", en="written ≤ 10 s ago")
+    description = Text(
+        zh="距管道最近一次写入的秒数；无来电时也每秒写入。超过 60 秒，其他面板不再代表现状",
+        en=(
+            "Seconds since the pipeline wrote last; it does so every second, calls or none. "
+            "Beyond 60 s the other panels do not show the present"
+        ),
+    )
+    panel = number(Text(zh="数据时效", en="Data age"), sql, lang, unit="s")
+    return with_state(panel.description(say(description, lang)), lang, say(words, lang))

@@ -1,0 +1,92 @@
+"""One queue: how it stands, how it got there, and who waited how long."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard, table
+
+from dashboards import looks
+from dashboards.board import Placed, Time, Variable, compose
+from dashboards.panels import Column, listing, tile
+from dashboards.parts import calls_over_time, freshness, metric_over_time
+from dashboards.queries import CONFIG, SITE, total
+from dashboards.words import Lang, say
+from schemas.measures import Text
+
+QUEUE = "${queue:singlequote}"
+THIS_QUEUE = (f"t.queue = {QUEUE}",)
+RANGES = (
+    (Text(zh="30 分钟", en="30 minutes"), "now-30m"),
+    (Text(zh="今天", en="Today"), "now/d"),
+    (Text(zh="7 天", en="7 days"), "now-7d"),
+)
+
+
+def build(lang: Lang) -> dashboard.Dashboard:
+    """Return the board of one queue in a language."""
+    stats = ("service_level", "abandon_rate", "asa", "wait_p90", "aht", "offered")
+    tiles = [tile(name, total(name, THIS_QUEUE), lang) for name in stats]
+    return compose(
+        "queue",
+        lang,
+        Text(zh="一个队列的现状、走势与最近的联络", en="One queue: now, its trend, its last calls"),
+        Time("now-30m", "5s", RANGES),
+        [
+            *(Placed(panel, 4 * i, 0, 4, 6) for i, panel in enumerate(tiles)),
+            Placed(calls_over_time(lang, THIS_QUEUE), 0, 6, 12, 10),
+            Placed(metric_over_time("service_level", lang, THIS_QUEUE), 12, 6, 12, 10),
+            Placed(last_calls(lang), 0, 16, 18, 11),
+            Placed(freshness(lang), 18, 16, 6, 11),
+        ],
+        queues(),
+    )
+
+
+def queues() -> Variable:
+    """The queues that have had contacts, by the names that the site gives them."""
+    name = "JSONExtractString(config, 'queues', queue, 'name', '{lang}')"
+    return Variable(
+        "queue",
+        Text(zh="队列", en="Queue"),
+        f"WITH {CONFIG} SELECT queue, if({name} = '', queue, {name}) AS name FROM ("
+        f"SELECT DISTINCT queue FROM call_minutes WHERE site = {SITE} AND dims = 'queue') "
+        "WHERE queue != '' ORDER BY name",
+    )
+
+
+def last_calls(lang: Lang) -> table.Panel:
+    """The contacts behind the numbers, the latest first. No name, number or text."""
+    sql = (
+        "SELECT queued_at, contact_id, outcome, wait_ms / 1000 AS wait, agent_id, "
+        "talk_ms / 1000 AS talk\n"
+        f"FROM contacts FINAL\nWHERE site = {SITE} AND queue = {QUEUE} "
+        "AND $__timeFilter_ms(queued_at)\nORDER BY queued_at DESC LIMIT 50"
+    )
+    outcomes = {
+        "waiting": Text(zh="排队中", en="waiting"),
+        "talking": Text(zh="通话中", en="talking"),
+        "handled": Text(zh="已处理", en="handled"),
+        "abandoned": Text(zh="放弃", en="abandoned"),
+        "flow_out": Text(zh="溢出", en="flow-out"),
+        "callback": Text(zh="回拨", en="call-back"),
+        "failed": Text(zh="失败", en="failed"),
+        "expired": Text(zh="失联", en="lost from sight"),
+    }
+    said = {key: (say(text, lang), "") for key, text in outcomes.items()}
+    columns = {
+        "queued_at": Column(name=Text(zh="进入队列", en="Queued at"), unit="dateTimeAsLocal"),
+        "contact_id": Column(name=Text(zh="联络", en="Contact")),
+        "outcome": Column(name=Text(zh="结果", en="Outcome"), mappings=looks.words(said)),
+        "wait": Column(name=Text(zh="等待", en="Wait"), unit="s", decimals=0, align="right"),
+        "agent_id": Column(name=Text(zh="坐席", en="Agent")),
+        "talk": Column(name=Text(zh="通话", en="Talk"), unit="s", decimals=0, align="right"),
+    }
+    return listing(
+        Text(zh="最近的联络", en="Last contacts"),
+        sql,
+        lang,
+        columns,
+        Text(
+            zh="数字背后的联络，最近的在前，至多 50 个",
+            en="The contacts behind the numbers, the latest first, 50 at most",
+        ),
+    )

@@ -1,0 +1,50 @@
+"""Words that several boards share, in both languages, and how a metric's goal is said."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.catalogue import Metric
+from schemas.measures import Text
+
+Lang = Literal["en", "zh"]
+LANGS: tuple[Lang, ...] = ("en", "zh")
+
+NO_DATA = Text(zh="无数据", en="no data")
+STATE = Text(zh="状态", en="State")
+STATES = {
+    "few": Text(zh="样本少", en="FEW CALLS"),
+    "ok": Text(zh="正常", en="OK"),
+    "warn": Text(zh="预警", en="WARN"),
+    "crit": Text(zh="严重", en="CRIT"),
+}
+_GOAL = {"H": Text(zh="目标 ≥", en="goal ≥"), "L": Text(zh="目标 ≤", en="goal ≤")}
+_UNITS = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min")}
+
+
+def say(text: Text, lang: Lang) -> str:
+    """Return a text in a language."""
+    return text.zh if lang == "zh" else text.en
+
+
+def goal(metric: Metric, lang: Lang) -> str:
+    """Return the value that a metric should keep to, such as "goal ≥ 80 %"; "" if there is none."""
+    if metric.limits is None:
+        return ""
+    unit = say(_UNITS[metric.unit], lang) if metric.unit in _UNITS else metric.unit
+    parts = (say(_GOAL[metric.direction], lang), f"{metric.limits.warn:g}", unit)
+    return " ".join(part for part in parts if part != "count")
+
+
+def described(metric: Metric, lang: Lang) -> str:
+    """Return what a metric means: definition, method, edges and target, for a panel's (i)."""
+    parts = [say(metric.description, lang)]
+    if metric.default is not None:
+        method = metric.variants[metric.default]
+        parts.append(f"{metric.default}: {say(method.name, lang)}")
+    for text in (metric.edges, metric.target):
+        if text is not None:
+            parts.append(say(text, lang))
+    stop = "。" if lang == "zh" else ". "
+    version = f"{'定义版本' if lang == 'zh' else 'Definition version'} {metric.definition_version}"
+    return stop.join([*parts, version])

@@ -1,0 +1,70 @@
+"""What the tests of boards and viewer share: stores with and without a made-up day, and boards."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import clickhouse_driver
+import pytest
+
+from infra import clickhouse
+from pipeline.commands.common import EXAMPLE_SITE
+from pipeline.config import canonical_json, content_hash, load_site
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.ingest import IngestLimits, ingest
+from pipeline.runtimes.patience import Patience
+from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.client import Client
+from pipeline.sinks.migrate import migrate
+from pipeline.sources.generated import GeneratedCentre
+from pipeline.topology import TopologySettings
+
+SITE = load_site(EXAMPLE_SITE)
+DAY = date(2026, 3, 2)
+
+
+def _database(server: clickhouse.Server, name: str) -> str:
+    with clickhouse_driver.Client(server.host, server.port, password=server.password) as client:
+        client.execute(f"CREATE DATABASE `{name}` ENGINE = Atomic")
+    url = f"{server.url.rpartition('/')[0]}/{name}"
+    with Client(lambda: url) as client_:
+        migrate(client_)
+    return url
+
+
+@pytest.fixture(scope="session")
+def empty_store(server: clickhouse.Server) -> str:
+    """The address of a store that has never seen an event."""
+    return _database(server, "viewer_empty")
+
+
+@pytest.fixture(scope="session")
+def day_store(server: clickhouse.Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a store with one made-up day: 2026-03-02 in Shanghai."""
+    url = _database(server, "viewer_day")
+    with Client(lambda: url) as client:
+        engine = Engine(
+            TopologySettings(default_site=SITE.site), ClickHouseStore(client), Patience(print)
+        )
+        source = GeneratedCentre(7, SITE.site, SITE.zone, DAY, days=1, calls_per_day=400)
+        directory = tmp_path_factory.mktemp("viewer-day")
+        with Embedded(EmbeddedSettings(directory), engine) as pipeline:
+            pipeline.start()
+            pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
+            ingest(pipeline, source, "generated:7", IngestLimits(), lambda _: None)
+    return url
+
+
+@pytest.fixture(scope="session")
+def day() -> tuple[datetime, datetime]:
+    """From the made-up day's first minute to its last."""
+    begin = datetime(DAY.year, DAY.month, DAY.day, tzinfo=SITE.zone).astimezone(UTC)
+    return begin, begin + timedelta(hours=24) - timedelta(seconds=1)
+
+
+@pytest.fixture(scope="session")
+def generated() -> Path:
+    """Where the committed boards are."""
+    return Path(__file__).parents[2] / "dashboards" / "generated"
