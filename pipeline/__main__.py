@@ -26,6 +26,7 @@ COMMANDS = {
     "migrate": "db",
     "rebuild": "rebuild",
     "dashboards": "dashboards",
+    "kafka": "kafka",
 }
 """The module of `pipeline.commands` that holds each command, in the order in which help tells.
 

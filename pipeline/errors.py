@@ -8,9 +8,12 @@ GoldpanError                 something a person can act on: the message says wha
 │   ├── LogInUse             another process holds the data directory
 │   ├── LogFull              the disk takes no more; nothing of the last group was kept
 │   └── LogCorrupt           bytes inside the log, not at its torn tail, fail their checksum
-└── SinkError                the store
-    ├── StoreUnavailable     an outage: try again
-    └── StoreRefused         an answer that trying again will not change
+├── SinkError                the store
+│   ├── StoreUnavailable     an outage: try again
+│   └── StoreRefused         an answer that trying again will not change
+└── BrokerError              Kafka
+    ├── BrokerUnavailable    an outage: try again
+    └── BrokerRefused        an answer that trying again will not change
 
 Bad data is never an exception: it becomes a dead letter. A bug is any other exception.
 """
@@ -60,3 +63,15 @@ class StoreUnavailable(SinkError):
 
 class StoreRefused(SinkError):
     """The store answered no: wrong password, unknown table, a newer schema."""
+
+
+class BrokerError(GoldpanError):
+    """Kafka did not take or give what was asked."""
+
+
+class BrokerUnavailable(BrokerError):
+    """No broker can be reached, or it is restarting; the same call may work later."""
+
+
+class BrokerRefused(BrokerError):
+    """The broker answered no: wrong password, unknown topic, a record that is too large."""

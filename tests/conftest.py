@@ -1,4 +1,5 @@
-"""What all tests share: which of them can run here, and a real ClickHouse server.
+"""What all tests share: which of them can run here, a real ClickHouse server and a
+real Kafka broker.
 
 A test that fails keeps its database; the report says how to look into it.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from clickhouse_driver import Client
 
-from infra import clickhouse
+from infra import clickhouse, kafka
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 SUITES = ("faults", "real_data", "torture")
@@ -102,6 +103,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Serv
     yield clickhouse.start(directory)
     assert clickhouse.stop(directory)
     assert "Traceback" not in (directory / "server.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
+    """One Kafka broker for all tests that do not kill theirs."""
+    directory = tmp_path_factory.mktemp("broker") / "数据 dir" / "kafka"
+    yield kafka.start(directory)
+    assert kafka.stop(directory)
 
 
 @pytest.fixture

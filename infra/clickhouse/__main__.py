@@ -20,6 +20,7 @@ from pathlib import Path
 from infra.clickhouse import logs, state
 from infra.clickhouse.errors import EmbeddedServerError, EngineError
 from infra.clickhouse.limits import Limits
+from infra.process import Process
 
 _LOG = logging.getLogger("infra.clickhouse")
 _BACKLOG = 128
@@ -76,7 +77,7 @@ def _run(directory: Path, options: argparse.Namespace) -> None:
     except EngineError as error:
         msg = f"the engine refuses the directory {directory}: {error.message}"
         raise EmbeddedServerError(msg) from error
-    process = state.Process.of(os.getpid())
+    process = Process.of(os.getpid())
     password = before.password if before else state.new_password()
     port = int(sock.getsockname()[1])
     now = state.State(port, password, options.database, process)

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from infra.clickhouse import state as states
 from infra.clickhouse.errors import EmbeddedServerError, NotReadyError
 from infra.clickhouse.state import State
+from infra.process import Process
 
 _ROOT = Path(__file__).resolve().parents[2]
 _GIB = 1 << 30
@@ -220,10 +221,10 @@ def _spawn(directory: Path, port: int, database: str, max_memory: int, deadline:
         said = _read_line(reading, deadline)
     finally:
         os.close(reading)
-    _judge(directory, states.Process.of(pid), said)
+    _judge(directory, Process.of(pid), said)
 
 
-def _judge(directory: Path, process: states.Process, said: str | None) -> None:
+def _judge(directory: Path, process: Process, said: str | None) -> None:
     """Raise unless the child said that it is ready."""
     if said is None:
         if process.is_alive():
