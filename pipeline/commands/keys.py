@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.commands.common import add_data_dir_option
+from pipeline.config import read_text
 from pipeline.errors import ConfigError
 from pipeline.gateway.first_start import KEYS
 from pipeline.gateway.keys import ANY, Key, digest, new_token, read_keys, write_keys
@@ -27,6 +29,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     add.add_argument(
         "--rate", type=_positive, metavar="N", help="events a second (default: the gateway's)"
+    )
+    add.add_argument(
+        "--signing-secret-file",
+        type=Path,
+        metavar="FILE",
+        help="holds what the vendor signs its webhooks with; they are checked then",
     )
     add.set_defaults(run=run_add)
     listing = actions.add_parser("list", help="all keys, without what makes them work")
@@ -68,6 +76,7 @@ def run_add(options: argparse.Namespace) -> int:
         created_at=now,
         expires_at=now + timedelta(days=options.days) if options.days else None,
         events_per_second=options.rate,
+        signing_secret=_secret(options.signing_secret_file),
     )
     write_keys(path, (*keys, key))
     print(token)
@@ -121,6 +130,16 @@ def run_rotate(options: argparse.Namespace) -> int:
     write_keys(path, (*ending, fresh))
     print(token)
     return 0
+
+
+def _secret(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    secret = read_text(path).strip()
+    if not 8 <= len(secret) <= 500:
+        msg = f"{path}: holds {len(secret)} characters; a vendor's signing secret has 8 to 500"
+        raise ConfigError(msg)
+    return secret
 
 
 def _named(keys: tuple[Key, ...], name: str) -> list[Key]:

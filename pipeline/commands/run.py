@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     site = site_of(options)
     news: News = queue.SimpleQueue()
     with _signals(news), _store(options), ExitStack() as stack:
-        _start(options, site, news, stack)
+        serve(options, site, Limits(), news, stack)
         ended = news.get()
         if isinstance(ended, BaseException):
             raise ended
@@ -80,9 +80,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _start(options: argparse.Namespace, site: SiteConfig, news: News, stack: ExitStack) -> None:
+def serve(
+    options: argparse.Namespace, site: SiteConfig, limits: Limits, news: News, stack: ExitStack
+) -> HttpServer:
     """Start every part; the stack stops them in the opposite order."""
-    limits, patience, stop = Limits(), Patience(tell), threading.Event()
+    patience, stop = Patience(tell), threading.Event()
     client = stack.enter_context(unchecked(options))
     engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
     pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine))
@@ -112,10 +114,11 @@ def _start(options: argparse.Namespace, site: SiteConfig, news: News, stack: Exi
     stack.callback(intake.close)
     health = Health(pipeline, live, patience, intake, keys, limits)
     app = web.Application()
-    Gateway(health, judge, counts, tell).add_to(app)
+    Gateway(health, judge, site.site, counts, tell).add_to(app)
     server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
     stack.callback(server.close)
     loop.start()
+    return server
 
 
 def _finish(loop: threading.Thread, stop: threading.Event, patience: Patience, news: News) -> None:

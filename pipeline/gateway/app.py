@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST as METRICS_TYPE
 
 from pipeline.gateway.batch import RESULTS, Batch, Judge, split
 from pipeline.gateway.bodies import read_body
+from pipeline.gateway.doorman import Doorman
 from pipeline.gateway.health import Health
-from pipeline.gateway.keys import Key
-from pipeline.gateway.limits import Budget, Rates
+from pipeline.gateway.keys import ANY
+from pipeline.gateway.limits import Budget
 from pipeline.gateway.metrics import Counts, Vitals
 from pipeline.gateway.problems import Refusal
+from pipeline.sources.adapters import ADAPTERS, Sender
 
 _INLINE_BYTES = 32 << 10
 """A body up to this is judged at once, some 3 ms; a larger one beside the loop."""
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -30,12 +34,18 @@ class Gateway:
     Args:
         health: knows the parts, the way into the log among them.
         judge: judges events.
+        site: whose a vendor's records are, where the key does not say it.
         counts: what the gateway counts, and where everything is counted.
         tell: is given a sentence about a bug.
     """
 
     def __init__(
-        self, health: Health, judge: Judge, counts: Counts, tell: Callable[[str], None]
+        self,
+        health: Health,
+        judge: Judge,
+        site: str,
+        counts: Counts,
+        tell: Callable[[str], None],
     ) -> None:
         self._budget = Budget(health.limits.bodies_bytes)
         self._counts = counts
@@ -43,30 +53,56 @@ class Gateway:
         self._health = health
         self._judge = judge
         self._tell = tell
-        self._rates = Rates(health.limits.burst)
+        self._site = site
+        self._doorman = Doorman(health.keys, health.limits)
 
     def add_to(self, app: web.Application) -> None:
         """Add routes, and the form of every error."""
         app.middlewares.append(self._count)
         app.router.add_post("/v1/events", self.take_events)
+        app.router.add_post("/v1/sources/{adapter}", self.take_records)
         app.router.add_get("/healthz", self.alive)
         app.router.add_get("/readyz", self.ready)
         app.router.add_get("/metrics", self.metrics)
 
     async def take_events(self, request: web.Request) -> web.Response:
-        """`POST /v1/events`."""
+        """`POST /v1/events`: events in our own form."""
         self._health.admit()
-        key = self._key(request)
+        key = self._doorman.key(request)
         limits = self._health.limits
         with self._budget.share() as take:
             body = await read_body(request, limits, take)
-            lines = split(body, request.content_type, limits.lines)
-            self._charge(key, len(lines))
+            lines = await _beside(body, lambda: split(body, request.content_type, limits.lines))
+            self._doorman.charge(key, len(lines))
             now_ms = self._health.pipeline.now()
-            if len(body) <= _INLINE_BYTES:
-                batch = self._judge.lines(lines, key, now_ms)
-            else:
-                batch = await asyncio.to_thread(self._judge.lines, lines, key, now_ms)
+            batch = await _beside(body, lambda: self._judge.lines(lines, key, now_ms))
+            return await self._keep(batch)
+
+    async def take_records(self, request: web.Request) -> web.Response:
+        """`POST /v1/sources/{adapter}`: a vendor's records, in the vendor's form."""
+        self._health.admit()
+        adapter = ADAPTERS.get(request.match_info["adapter"])
+        if adapter is None:
+            names = ", ".join(sorted(ADAPTERS))
+            raise Refusal(404, "unknown_adapter", f"there is no such adapter; there are {names}")
+        key = self._doorman.key(request)
+        with self._budget.share() as take:
+            body = await read_body(request, self._health.limits, take)
+            self._doorman.check_signature(request, body, key, adapter)
+            sender = Sender(
+                self._site if key.site == ANY else key.site,
+                adapter.name if key.source == ANY else key.source,
+            )
+            most = self._health.limits.lines
+            records = await _beside(
+                body, lambda: list(islice(adapter.read(body, sender), most + 1))
+            )
+            if len(records) > most:
+                message = f"the body has more than {most:,} records; send fewer at once"
+                raise Refusal(413, "too_many_events", message)
+            self._doorman.charge(key, sum(max(1, len(record.events)) for record in records))
+            now_ms = self._health.pipeline.now()
+            batch = await _beside(body, lambda: self._judge.readings(records, sender, key, now_ms))
             return await self._keep(batch)
 
     async def _keep(self, batch: Batch) -> web.Response:
@@ -79,6 +115,7 @@ class Gateway:
         return web.json_response(
             {
                 **{result: batch.counts[result] for result in RESULTS},
+                **({"skipped": batch.counts["skipped"]} if batch.counts["skipped"] else {}),
                 **({"ignored_fields": dict(batch.ignored)} if batch.ignored else {}),
                 "results": batch.problems,
             },
@@ -102,24 +139,6 @@ class Gateway:
         """`GET /metrics`, for Prometheus."""
         del request
         return web.Response(body=self._counts.text(), headers={hdrs.CONTENT_TYPE: METRICS_TYPE})
-
-    def _key(self, request: web.Request) -> Key:
-        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            message = "no key; send 'Authorization: Bearer KEY', made by 'goldpan keys add'"
-            raise Refusal(401, "no_key", message, close=True)
-        key, problem = self._health.keys.find(token.strip(), datetime.now(UTC))
-        if key is None:
-            message = f"{problem}; look at 'goldpan keys list', or make one with 'goldpan keys add'"
-            raise Refusal(401, "bad_key", message, close=True)
-        return key
-
-    def _charge(self, key: Key, events: int) -> None:
-        rate = key.events_per_second or self._health.limits.events_per_second
-        wait_s = self._rates.wait_s(key.name, rate, events)
-        if wait_s:
-            message = f"the key {key.name} may send {rate:,} events a second; send it again later"
-            raise Refusal(429, "too_fast", message, retry_s=wait_s)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -161,6 +180,11 @@ class Gateway:
             return Refusal(500, "internal", message, close=True).response()
 
 
+async def _beside(body: bytes, work: Callable[[], T]) -> T:
+    """Do the work on a small body at once, on a large one beside the loop."""
+    return work() if len(body) <= _INLINE_BYTES else await asyncio.to_thread(work)
+
+
 _EXPLAINED = {
     404: "there is nothing here; events go to POST /v1/events, see /openapi.json",
     405: "not with this method; see the Allow header, and /openapi.json",
@@ -168,10 +192,10 @@ _EXPLAINED = {
 
 
 def _status(batch: Batch) -> int:
-    """202 if anything was accepted; else 422 if it is kept as dead letters, else 403."""
-    if batch.counts["accepted"]:
-        return 202
-    return 422 if batch.counts["dead_letter"] else 403
+    """202 unless nothing was accepted: then 422 if it is kept as dead letters, or else 403."""
+    if not batch.counts["accepted"] and batch.counts["dead_letter"]:
+        return 422
+    return 403 if not batch.counts["accepted"] and batch.counts["refused"] else 202
 
 
 def _explained(error: web.HTTPException) -> web.Response:

@@ -20,6 +20,7 @@ from pipeline.decode import MAX_PAYLOAD, DeadLetter, DeadLetterReason, Decoder
 from pipeline.gateway.keys import ANY, Key
 from pipeline.gateway.problems import Refusal
 from pipeline.masking import quoted
+from pipeline.sources.adapters import Reading, Sender
 from pipeline.sources.privacy import Privacy
 from pipeline.sources.source import unreadable_row
 
@@ -44,7 +45,8 @@ class Batch:
 
     Attributes:
         payloads: what goes into the log, in order.
-        counts: events by what became of them: accepted, dead_letter, refused.
+        counts: events by what became of them: accepted, dead_letter, refused; and a vendor's
+            records that were skipped, because they hold nothing for us.
         problems: of each event that was not accepted, what to tell its sender.
         ignored: fields that no contract knows, with how often they were dropped.
     """
@@ -132,11 +134,18 @@ class Judge:
                 self._line(batch, number, line, key, now_ms)
         return batch
 
-    def events(self, events: Iterable[dict[str, Any]], key: Key, now_ms: int) -> Batch:
-        """Judge events that an adapter made of a vendor's message."""
+    def readings(self, readings: Iterable[Reading], sender: Sender, key: Key, now_ms: int) -> Batch:
+        """Judge what an adapter made of a vendor's records; each record is a line."""
         batch = Batch()
-        for number, event in enumerate(events, 1):
-            self._event(batch, number, event, key, now_ms)
+        for number, reading in enumerate(readings, 1):
+            batch.ignored.update(reading.ignored[:_MOST_FIELDS])
+            for event in reading.events:
+                self._event(batch, number, event, key, now_ms)
+            if reading.problem:
+                self._place(batch, number, reading.content, reading.problem, sender)
+                batch.note(number, "dead_letter", reason="unreadable_row", detail=reading.problem)
+            elif reading.skipped:
+                batch.counts["skipped"] += 1
         return batch
 
     def _line(self, batch: Batch, number: int, line: bytes, key: Key, now_ms: int) -> None:
@@ -156,10 +165,17 @@ class Judge:
         if isinstance(verdict, DeadLetter):
             reason, detail = verdict.reason, verdict.detail
         site, source = (own if own != ANY else "" for own in (key.site, key.source))
-        digest = hashlib.sha256(line).hexdigest()[:16]
-        problem = f"{detail} It had {len(line):,} bytes, SHA-256 {digest}"
-        batch.payloads.append(unreadable_row(number, problem, b"", site=site, source=source))
+        self._place(batch, number, line, detail, Sender(site, source))
         batch.note(number, "dead_letter", reason=reason.value, detail=detail)
+
+    def _place(
+        self, batch: Batch, number: int, content: bytes, problem: str, sender: Sender
+    ) -> None:
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        told = f"{problem} It had {len(content):,} bytes, SHA-256 {digest}"
+        batch.payloads.append(
+            unreadable_row(number, told, b"", site=sender.site, source=sender.source)
+        )
 
     def _event(
         self, batch: Batch, number: int, event: dict[str, Any], key: Key, now_ms: int

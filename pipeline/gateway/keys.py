@@ -46,6 +46,8 @@ class Key(BaseModel):
     expires_at: AwareDatetime | None = None
     events_per_second: Annotated[int, Field(ge=1)] | None = None
     """Its own rate; the gateway's where it has none."""
+    signing_secret: str | None = Field(default=None, min_length=8, max_length=500, repr=False)
+    """What a vendor signs its webhooks with; in the open, because signing needs it so."""
 
     def valid(self, now: datetime) -> bool:
         """Whether it has not expired."""
