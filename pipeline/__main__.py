@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "demo",
     "run": "run",
     "keys": "keys",
+    "schema": "schema",
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",

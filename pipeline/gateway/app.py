@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from pipeline.gateway.health import Health
 from pipeline.gateway.keys import ANY
 from pipeline.gateway.limits import Budget
 from pipeline.gateway.metrics import Counts, Vitals
+from pipeline.gateway.openapi import document
 from pipeline.gateway.problems import Refusal
 from pipeline.sources.adapters import ADAPTERS, Sender
 
@@ -54,6 +56,7 @@ class Gateway:
         self._judge = judge
         self._tell = tell
         self._site = site
+        self._document = document(version("goldpan"), health.limits)
         self._doorman = Doorman(health.keys, health.limits)
 
     def add_to(self, app: web.Application) -> None:
@@ -64,6 +67,7 @@ class Gateway:
         app.router.add_get("/healthz", self.alive)
         app.router.add_get("/readyz", self.ready)
         app.router.add_get("/metrics", self.metrics)
+        app.router.add_get("/openapi.json", self.describe)
 
     async def take_events(self, request: web.Request) -> web.Response:
         """`POST /v1/events`: events in our own form."""
@@ -139,6 +143,11 @@ class Gateway:
         """`GET /metrics`, for Prometheus."""
         del request
         return web.Response(body=self._counts.text(), headers={hdrs.CONTENT_TYPE: METRICS_TYPE})
+
+    async def describe(self, request: web.Request) -> web.Response:
+        """`GET /openapi.json`: what this interface takes and answers."""
+        del request
+        return web.json_response(self._document)
 
     @web.middleware
     async def _count(self, request: web.Request, handler: Handler) -> web.StreamResponse:

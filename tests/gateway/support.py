@@ -44,34 +44,13 @@ class Answer:
         return str(self.json["error"]["message"])
 
 
-class Gateway:
-    """A running `goldpan run` on a directory; what it says goes to files beside that."""
+class Address:
+    """Where a gateway listens, and its data directory."""
 
-    def __init__(self, directory: Path, *words: str | Path) -> None:
+    def __init__(self, url: str, directory: Path) -> None:
+        self.url = url
         self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        self._out, self._err = directory.parent / "out", directory.parent / "err"
-        command = [sys.executable, "-m", "pipeline", "run", "--port", "0"]
-        command += ["--data-dir", str(directory), *map(str, words)]
-        with self._out.open("wb") as out, self._err.open("ab") as err:
-            self.process = subprocess.Popen(
-                command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=ROOT
-            )
-        wait_for(lambda: self.process.poll() is not None or self.hello.endswith("\n"), 60)
-        address = _ADDRESS.search(self.hello)
-        assert address is not None, self.said
-        self.url = address[0]
-        self.host, self.port = str(urlsplit(self.url).hostname), int(urlsplit(self.url).port or 0)
-
-    @property
-    def hello(self) -> str:
-        """What it said on its output."""
-        return self._out.read_text()
-
-    @property
-    def said(self) -> str:
-        """What it said on its error stream, in all its lives."""
-        return self._err.read_text()
+        self.host, self.port = str(urlsplit(url).hostname), int(urlsplit(url).port or 0)
 
     @property
     def token(self) -> str:
@@ -109,6 +88,34 @@ class Gateway:
     def send(self, *events: dict[str, Any]) -> Answer:
         """Send events, one a line."""
         return self.post(b"\n".join(json.dumps(event).encode() for event in events), LINES)
+
+
+class Gateway(Address):
+    """A running `goldpan run` on a directory; what it says goes to files beside that."""
+
+    def __init__(self, directory: Path, *words: str | Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._out, self._err = directory.parent / "out", directory.parent / "err"
+        command = [sys.executable, "-m", "pipeline", "run", "--port", "0"]
+        command += ["--data-dir", str(directory), *map(str, words)]
+        with self._out.open("wb") as out, self._err.open("ab") as err:
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=ROOT
+            )
+        wait_for(lambda: self.process.poll() is not None or self.hello.endswith("\n"), 60)
+        address = _ADDRESS.search(self.hello)
+        assert address is not None, self.said
+        super().__init__(address[0], directory)
+
+    @property
+    def hello(self) -> str:
+        """What it said on its output."""
+        return self._out.read_text()
+
+    @property
+    def said(self) -> str:
+        """What it said on its error stream, in all its lives."""
+        return self._err.read_text()
 
     def stop(self) -> int:
         """End it cleanly; returns its status."""

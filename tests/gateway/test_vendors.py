@@ -57,7 +57,7 @@ def test_asterisk_lines_become_a_call(gateway: Gateway, query: Query) -> None:
     answer = send(gateway, "asterisk", QUEUE_LOG)
 
     assert (answer.status, answer.json["dead_letter"]) == (202, 0)
-    raw = "SELECT payload FROM raw_events FINAL WHERE source = 'asterisk'"
+    raw = "SELECT payload FROM raw_events FINAL WHERE payload LIKE '%call-7%'"
     wait_for(lambda: len(query(raw)) == answer.json["accepted"])
     assert all("13812345678" not in payload for (payload,) in query(raw))
     assert any("phone_hash" in payload for (payload,) in query(raw))
