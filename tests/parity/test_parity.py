@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,13 +12,13 @@ import pytest
 from pipeline.operators.contacts import state
 from pipeline.parity import calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
+from pipeline.simulator.disorder import Disorder, disturbed
 from pipeline.sinks.client import Client
 from pipeline.sources.bank_calls import BankCalls
-from pipeline.sources.generated import GeneratedCentre
-from pipeline.sources.generated_disorder import Disorder, disturbed
 from schemas.rows import row_families
 from tests.conftest import REAL_DATA
 from tests.parity.conftest import SITE, Ingest, Payloads
+from tests.simulator.conftest import simulated
 
 BEGIN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 DISORDER = Disorder(late=0.05, duplicate=0.05, corrected=0.1, bad=0.004, shuffled_within_ms=3_000)
@@ -47,13 +47,13 @@ def test_every_base_measure_and_every_dimension_is_compared() -> None:
 
 
 def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
-    centre = GeneratedCentre(5, SITE.site, SITE.zone, date(2026, 2, 1), days=28, calls_per_day=60)
+    centre = simulated("2026-02-01", days=28, seats=1, seed=5)
     client = ingested(Payloads(disturbed(centre.events(), 5, DISORDER), 60_000))
     parity = check(client, SITE.site)
     assert not differing(parity)
     counted = totals(parity)
     assert set(counted) >= {"duplicates", "late", "rejected", "transferred", "hold_abandoned"}
-    assert counted["contacts"] == centre.size
+    assert counted["contacts"] == centre.truth()["contacts"]
     # In spans of a few days each, with the contacts that reach over their borders, likewise.
     in_spans = check(client, SITE.site, events_at_once=4_000)
     assert not differing(in_spans)
