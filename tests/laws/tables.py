@@ -38,6 +38,7 @@ def tables(client: Client) -> Views:
             ]
             for family, table in schema.FACTS.items()
             for row in _select(client, table)
+            if row["events"]
         },
         callers={
             (row["site"], row["day"], row["caller"]): starts

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.operators.contacts import state
+from pipeline import entity
+from pipeline.__main__ import main
 from pipeline.parity import calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
 from pipeline.simulator.disorder import Disorder, disturbed
@@ -164,7 +165,7 @@ def test_of_versions_and_corrections_the_last_word_counts(ingested: Ingest) -> N
 
 def test_what_arrived_is_counted_alike(ingested: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mended values once an event, of events that are kept; refused ones are not seen."""
-    monkeypatch.setattr(state, "MAX_STEPS", 2)
+    monkeypatch.setattr(entity, "MAX_STEPS", 2)
     full = event("f", "call.ended", 9, talk_ms=1, event_id="refused")
     elsewhere = event("g", "call.queued", 9, queue="general", event_id="refused")
     two = ["wait_ms dropped", "ring_ms dropped"]
@@ -193,6 +194,30 @@ def test_what_arrived_is_counted_alike(ingested: Ingest, monkeypatch: pytest.Mon
     assert counted["rejected"] == 2
     assert counted["duplicates"] == 2
     assert counted["repaired"] == 1
+
+
+def test_what_has_moved_away_is_neither_counted_nor_shown(
+    ingested: Ingest, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was another call, another day: nothing is left of the first, nor of its caller then."""
+    queued: dict[str, Any] = {"queue": "general", "phone_hash": "p", "event_id": "q"}
+    client = ingested(
+        Payloads(
+            [
+                event("m", "call.queued", 0, **queued),
+                event("n", "call.queued", 86_400, version=1, **queued),
+            ]
+        )
+    )
+    parity = check(client, SITE.site)
+    assert not differing(parity)
+    assert totals(parity)["contacts"] == totals(parity)["callers"] == 1
+    # What is left of it in the tables is state: no contact, no caller.
+    assert client.execute("SELECT contact_id FROM contacts FINAL WHERE events = 0") == [("m",)]
+    assert client.execute("SELECT count() FROM callers FINAL WHERE contacts = 0") == [(1,)]
+    by_day = ["--by", "day", "--format", "csv", "--clickhouse", database]
+    assert main(["report", "all=contact_count", "callers", "offered", *by_day]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["2026-03-03,1,1,1"]
 
 
 def test_who_still_waits_when_a_file_ends_has_waited_too_long(ingested: Ingest) -> None:
