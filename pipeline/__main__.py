@@ -17,7 +17,6 @@ COMMANDS = {
     "run": "run",
     "keys": "keys",
     "schema": "schema",
-    "simulate": "simulate",
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",

@@ -14,8 +14,7 @@ while it is open, called at its deadlines, written to its fact table.
         reads = fields_read(types, {...})   # which of the events' fields its steps keep
         ids_of, begin, settle, count, row   # see below; all pure
 
-    schemas.rows.FACTS          the fact table: site and id first, `revision`, `state`, `shard`,
-                                and `events`, 0 where they all tell of another entity now
+    schemas.rows.FACTS          the fact table, with site and id first, `revision`, `state`, `shard`
     pipeline.topology.FAMILIES  the class
     schemas/metrics.yaml        the base family that its cells count in
 
@@ -94,6 +93,7 @@ class Entity(ABC, Generic[F]):
     __slots__ = (
         "_corrected",
         "_newest",
+        "_seq",
         "caller",
         "cells",
         "domain",
@@ -130,6 +130,7 @@ class Entity(ABC, Generic[F]):
         """That the checkpoint holds a state of it, which must be deleted when it closes."""
         self.fact: F = self.begin()
         self._newest = _BEFORE_ALL
+        self._seq = -1
         self._corrected = False
         self.cells: list[Cell] = []
         """What it counts as at present."""
@@ -161,6 +162,13 @@ class Entity(ABC, Generic[F]):
     def row(self) -> tuple[Any, ...]:
         """Its row in the fact table."""
 
+    def now_row(self) -> tuple[Any, ...]:
+        """Its row in the table of those that are open, if its family has one (schemas.rows.NOW).
+
+        The last value tells whether it is over: then the row goes away.
+        """
+        raise NotImplementedError
+
     def called_at(self) -> int | None:
         """When somebody known made contact by it, for the distinct callers; None if nobody did."""
         return None
@@ -175,15 +183,6 @@ class Entity(ABC, Generic[F]):
         }
 
     # -- what is common ---------------------------------------------------------------------
-
-    @property
-    def open(self) -> bool:
-        """Whether more is expected; not of one whose events all tell of another now."""
-        return bool(self.steps) and self.fact.open
-
-    def counted(self) -> list[Cell]:
-        """What it counts as: nothing without an event."""
-        return self.count() if self.steps else []
 
     def takes(self, event: Event) -> bool:
         """Whether there is room for the event."""
@@ -208,6 +207,9 @@ class Entity(ABC, Generic[F]):
             self.say(event),
         )
         in_order = known is None and not step.corrects and self._newest < step
+        if (seq := seq_of(step)) is not None:
+            in_order = in_order and seq > self._seq
+            self._seq = max(self._seq, seq)
         steps[event.event_id] = step
         self.domain = domain
         self.revision = revision
@@ -219,12 +221,6 @@ class Entity(ABC, Generic[F]):
             self._corrected = self._corrected or bool(step.corrects)
             self._read_again()
 
-    def withdraw(self, event_id: str, revision: int) -> None:
-        """Forget an event: a higher version of it tells of another entity."""
-        del self.steps[event_id]
-        self.revision = revision
-        self._read_again()
-
     def pass_deadline(self, due: int, revision: int) -> None:
         """The deadline `due` has passed."""
         self.passed = max(self.passed, due)
@@ -232,13 +228,10 @@ class Entity(ABC, Generic[F]):
         self.settle()
 
     def _read_again(self) -> None:
-        """Read all steps anew, because one came late, was corrected, replaced or withdrawn."""
+        """Read all steps anew, because one came late, was corrected or replaced."""
         self.fact = read_all(self.begin(), self.steps.values())
-        self._newest = max(self.steps.values(), default=_BEFORE_ALL)
-        if self.steps:
-            self.settle()
-        else:
-            self.due, self.passed = None, 0
+        self._newest = max(self.steps.values())
+        self.settle()
 
     def snapshot(self) -> str:
         """The whole state as JSON."""
@@ -265,6 +258,8 @@ class Entity(ABC, Generic[F]):
         entity.passed = passed
         entity.steps = {step[2]: Step(*step) for step in steps}
         entity._corrected = any(step.corrects for step in entity.steps.values())
+        numbers = [seq for step in entity.steps.values() if (seq := seq_of(step)) is not None]
+        entity._seq = max(numbers, default=-1)
         entity._read_again()
         return entity
 
@@ -285,11 +280,14 @@ def fields_read(types: Iterable[str], names: Collection[str]) -> Reads:
 def effective(steps: Iterable[Step]) -> list[Step]:
     """The steps that stand, in order: those that no correction replaces.
 
+    The order is that of time; but where a desk numbers its events (`seq`), those that it numbered
+    follow each other as it says, for its clock may tie or go back.
+
     Of several corrections of one event the highest version stands (then the greatest id), so the
     order in which they came does not matter. Where corrections go round in a circle and nothing
     would stand, none of them counts as one.
     """
-    ordered = sorted(steps)
+    ordered = _as_numbered(sorted(steps))
     best: dict[str, tuple[int, str]] = {}
     for step in ordered:
         if step.corrects:
@@ -304,6 +302,21 @@ def effective(steps: Iterable[Step]) -> list[Step]:
         and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
     ]
     return standing or ordered
+
+
+def seq_of(step: Step) -> int | None:
+    """The desk's own number of the event; None where it gives none."""
+    seq = step.fields.get("seq")
+    return seq if isinstance(seq, int) else None
+
+
+def _as_numbered(ordered: list[Step]) -> list[Step]:
+    """Let numbered steps change places among themselves, so that their numbers rise."""
+    numbered = sorted((seq, step) for step in ordered if (seq := seq_of(step)) is not None)
+    if len(numbered) < 2:
+        return ordered
+    following = (step for _, step in numbered)
+    return [step if seq_of(step) is None else next(following) for step in ordered]
 
 
 def read_all(fact: F, steps: Iterable[Step]) -> F:

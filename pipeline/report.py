@@ -8,33 +8,21 @@ Shards and revisions are merged by FINAL; metrics of different tables meet here 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Literal, Protocol
+from datetime import date, datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import ConfigError
+from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate
 from schemas.measures import BaseFamily, Text, literal
 from schemas.selection import TABLE, NotKeptError, Selection, select
 
-By = Literal["minute", "hour", "day", "week", "month", "total"]
 Cell = Number | None
-
-_INSTANTS: Mapping[str, str] = {
-    "minute": "toInt64(toUnixTimestamp(toStartOfMinute({time}, {zone})))",
-    "hour": "toInt64(toUnixTimestamp(toStartOfHour({time}, {zone})))",
-}
-_DATES: Mapping[str, str] = {
-    "day": "toString(toDate({time}, {zone}))",
-    "week": "toString(toMonday({time}, {zone}))",
-    "month": "toString(toStartOfMonth({time}, {zone}))",
-    "total": "'total'",
-}
-PERIODS: Mapping[str, str] = {**_INSTANTS, **_DATES}
 
 
 class Store(Protocol):
@@ -218,11 +206,14 @@ class Report:
             raise ConfigError(msg) from error
 
     def _sql(self, selection: Selection, asked: Sequence[Formula]) -> str:
+        if isinstance(selection.family, BaseFamily) and selection.family.is_level:
+            periods = Levels(self.by, self.zone, self.start, self.end)
+            return periods.sql(selection, asked, self.group, literal(self.site))
         where = selection.where(literal(self.site))
         if self.start is not None:
-            where.append(f"{selection.time} >= {_instant(self.start)}")
+            where.append(f"{selection.time} >= {instant(self.start)}")
         if self.end is not None:
-            where.append(f"{selection.time} < {_instant(self.end)}")
+            where.append(f"{selection.time} < {instant(self.end)}")
         period = PERIODS[self.by].format(time=selection.moment, zone=literal(self.zone))
         groups = [f"{TABLE}.{name} AS {name}" for name in self.group]
         values = [f"{selection.value(f)} AS value_{i}" for i, f in enumerate(asked)]
@@ -237,7 +228,7 @@ class Report:
 
     def _period(self, value: object) -> str:
         """Return a period's beginning as ISO text, in the site's zone."""
-        if self.by in _INSTANTS and isinstance(value, int):
+        if self.by in INSTANTS and isinstance(value, int):
             local = datetime.fromtimestamp(value, tz=ZoneInfo(self.zone))
             return local.isoformat(timespec="minutes")
         return str(value)
@@ -256,11 +247,6 @@ class Report:
         return evaluate(column.compiled.tree, totals)
 
 
-def _instant(moment: datetime) -> str:
-    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"toDateTime64({literal(text)}, 3, 'UTC')"
-
-
 def _cell(value: object) -> Cell:
     """Return a store's number as a plain one."""
     if value is None or isinstance(value, int | float):
@@ -272,6 +258,7 @@ def _cell(value: object) -> Cell:
 def parse_moment(text: str, zone: str) -> datetime:
     """Return the instant of a local date (its midnight) or date and time, in the site's zone.
 
+    >>> from datetime import UTC
     >>> parse_moment("1999-01-02", "Asia/Jerusalem").astimezone(UTC).isoformat()
     '1999-01-01T22:00:00+00:00'
     """

@@ -23,7 +23,7 @@ from schemas.measures import Text
 Lang = Literal["zh", "en"]
 
 NO_VALUE = "-"
-_DECIMALS = {"count": 2, "%": 2, "s": 2, "min": 2}
+_DECIMALS = {"count": 2, "%": 2, "s": 2, "min": 2, "h": 2}
 _WORDS = {
     "period": Text(zh="时段", en="period"),
     "none": Text(zh="（无）", en="(none)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
-from schemas.site import QueueLimits, SiteConfig
+from schemas.site import QueueLimits, SiteConfig, TicketLimits
 
 _DEFAULT = SiteConfig.model_validate(
     {"format": 1, "site": "default", "name": {"zh": "默认", "en": "Default"}, "time_zone": "UTC"}
@@ -22,6 +22,7 @@ class SiteRules:
         self.version = version
         self.config = config
         self._limits: dict[str, QueueLimits] = {}
+        self._ticket_limits: dict[str, TicketLimits] = {}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -45,6 +46,15 @@ class SiteRules:
             known = self.config.limits(queue)
             if len(self._limits) < 10_000:
                 self._limits[queue] = known
+        return known
+
+    def ticket_limits(self, priority: str) -> TicketLimits:
+        """The clocks of a ticket's priority; see `limits`."""
+        known = self._ticket_limits.get(priority)
+        if known is None:
+            known = self.config.ticket_limits(priority)
+            if len(self._ticket_limits) < 10_000:
+                self._ticket_limits[priority] = known
         return known
 
 

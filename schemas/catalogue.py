@@ -19,7 +19,7 @@ from schemas import formula
 from schemas.documents import Problem, nearest, read_document
 from schemas.measures import FactFamily, FactMeasure, Family, Id, Name, Strict, Text
 
-Unit = Literal["count", "%", "s", "min", "ratio"]
+Unit = Literal["count", "%", "s", "min", "h", "ratio"]
 
 
 class Variant(Strict):

@@ -19,7 +19,18 @@ from schemas.histogram import rank_sql
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Cutoff = Literal["start", "entry", "service_level", "exit", "completion", "arrival"]
+Cutoff = Literal[
+    "start",
+    "entry",
+    "service_level",
+    "exit",
+    "completion",
+    "opened",
+    "event",
+    "due",
+    "change",
+    "arrival",
+]
 """The moment whose minute a measure counts in; metrics.md, convention 3."""
 
 
@@ -49,8 +60,8 @@ class Measure(Strict):
     @field_validator("kind")
     @classmethod
     def _kind_exists(cls, kind: str) -> str:
-        if kind in ("max", "level"):
-            msg = f"merge kind {kind!r} is reserved and not built yet: use sum or histogram"
+        if kind == "max":
+            msg = f"merge kind {kind!r} is reserved and not built yet: use sum, level or histogram"
             raise ValueError(msg)
         return kind
 
@@ -175,6 +186,11 @@ class BaseFamily(Strict):
         """Return the column that holds a row's minute."""
         return "minute"
 
+    @property
+    def is_level(self) -> bool:
+        """Tell whether its measures are levels: kept as changes, read as their running total."""
+        return any(measure.kind == "level" for measure in self.measures.values())
+
     @model_validator(mode="after")
     def _sets_fit(self) -> BaseFamily:
         for name, columns in self.sets.items():
@@ -187,6 +203,9 @@ class BaseFamily(Strict):
                 if dimension_set not in self.sets:
                     msg = f"measure {name}: no dimension set {dimension_set!r}"
                     raise ValueError(msg)
+        if len({measure.kind == "level" for measure in self.measures.values()}) > 1:
+            msg = "levels are read by another rule than sums: give them a family of their own"
+            raise ValueError(msg)
         for name in self.presence:
             if name not in self.measures:
                 msg = f"presence: no measure {name!r}"

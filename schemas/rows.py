@@ -52,8 +52,42 @@ CONTACTS = Table(
         *("transfers", "offers", "in_threshold", "short", "open", "events", "domain", "state"),
     ),
 )
-FACTS: Mapping[str, Table] = MappingProxyType({"contact": CONTACTS})
+TICKETS = Table(
+    "tickets",
+    (
+        *("site", "ticket_id", "shard", "revision", "subject", "customer_id", "contact_id"),
+        *("channel", "category", "subcategory", "detail", "topic", "product", "region", "segment"),
+        *("tier", "severity", "priority", "department", "team", "owner", "handler_level"),
+        *("outcome", "root_cause", "cause_party", "merged_into", "stage", "urgent_reasons"),
+        *("very_urgent", "upheld", "opened_at", "registered_at", "dispatched_at", "accepted_at"),
+        *("responded_at", "flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at"),
+        *("due_at", "promised_at", "legal_due_at", "response_ms", "resolution_ms", "in_time"),
+        *("reopens", "reassignments", "owners", "returns", "urges", "illegal", "open", "events"),
+        *("domain", "state"),
+    ),
+)
+ESCALATIONS = Table(
+    "escalations",
+    (
+        *("site", "escalation_id", "shard", "revision", "subject", "external", "body"),
+        *("received_at", "updated_at", "accountable", "ticket_ids", "events", "domain", "state"),
+    ),
+)
+TICKETS_NOW = Table(
+    "tickets_now",
+    (
+        *("site", "ticket_id", "shard", "revision", "stage", "department", "team", "owner"),
+        *("channel", "priority", "category", "topic", "very_urgent", "urgent_reasons"),
+        *("opened_at", "updated_at", "due_at", "at_risk_at", "at_high_risk_at", "silent_at"),
+        *("forget_at", "reassignments", "over"),
+    ),
+)
+FACTS: Mapping[str, Table] = MappingProxyType(
+    {"contact": CONTACTS, "ticket": TICKETS, "escalation": ESCALATIONS}
+)
 """The table of each family of entities: one row per entity, site and id first, revised in place."""
+NOW: Mapping[str, Table] = MappingProxyType({"ticket": TICKETS_NOW})
+"""The small table of those entities of a family that are open; `over` takes a row out of it."""
 ALERT_TRANSITIONS = Table(
     "alert_transitions",
     (
@@ -123,4 +157,9 @@ def row_families() -> Mapping[str, RowFamily]:
 def row_tables() -> tuple[Table, ...]:
     """Return every table that sinks write, base families included."""
     fixed = (RAW_EVENTS, DEAD_LETTERS, CALLERS, ALERT_TRANSITIONS, CONFIGS, CHECKPOINT)
-    return (*fixed, *FACTS.values(), *(Table(f.table, f.columns) for f in row_families().values()))
+    return (
+        *fixed,
+        *FACTS.values(),
+        *NOW.values(),
+        *(Table(f.table, f.columns) for f in row_families().values()),
+    )

@@ -47,10 +47,12 @@ class Selection:
 
     def where(self, site: str) -> list[str]:
         """Return the conditions on a row; `site` is SQL."""
-        if isinstance(self.family, BaseFamily):
-            return [f"{TABLE}.site = {site}", f"{TABLE}.dims = {literal(self.dimension_set)}"]
-        # Without events there is nothing: they all tell of another contact now.
-        return [f"{TABLE}.site = {site}", f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
+        kept = (
+            f"{TABLE}.dims = {literal(self.dimension_set)}"
+            if isinstance(self.family, BaseFamily)
+            else f"{self.time} IS NOT NULL"
+        )
+        return [f"{TABLE}.site = {site}", kept]
 
     def value(self, formula: Formula) -> str:
         """Return a formula's value over a group's rows."""

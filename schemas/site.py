@@ -95,6 +95,36 @@ class ContactTimeouts(Strict):
     talking_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] = 720
 
 
+Hours = Annotated[float, Field(strict=True, gt=0, le=87_600, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
+
+
+class TicketClocks(Strict):
+    """What runs while a ticket is open; a clock that is not given does not run.
+
+    Calendar time. A ticket's own `due_at` comes before `resolution_hours`.
+    """
+
+    response_minutes: Minutes | None = None
+    """Until the first human reply, from opening or reopening."""
+    resolution_hours: Hours | None = None
+    silent_hours: Hours | None = None
+    """Without any word of it."""
+
+
+class Tickets(Strict):
+    """How tickets are watched: for every priority, and what single priorities do differently."""
+
+    default: TicketClocks = TicketClocks()
+    priorities: dict[Annotated[str, Field(min_length=1, max_length=64)], TicketClocks] = Field(
+        default_factory=dict
+    )
+    very_urgent: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ()
+    """The priorities that say "very urgent" by themselves, with reasons given or not."""
+    forget_days: Days = 365
+    """After so long without a word an open ticket is no longer waited for."""
+
+
 class Retention(Strict):
     """Days that rows are kept, by kind; for ever when not given."""
 
@@ -123,6 +153,16 @@ class QueueLimits:
     target_pct: float
 
 
+@dataclass(frozen=True)
+class TicketLimits:
+    """A priority's clocks in force, its own or the default ones, in whole milliseconds."""
+
+    response_ms: int | None
+    resolution_ms: int | None
+    silent_ms: int | None
+    forget_ms: int
+
+
 class SiteConfig(Strict):
     """One call centre."""
 
@@ -133,6 +173,7 @@ class SiteConfig(Strict):
     defaults: Defaults = Defaults()
     queues: dict[QueueName, Queue] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
+    tickets: Tickets = Tickets()
     retention: Retention = Retention()
     ingest: Ingest = Ingest()
 
@@ -159,6 +200,17 @@ class SiteConfig(Strict):
             target_pct=_first(own.target_pct, level.target_pct),
         )
 
+    def ticket_limits(self, priority: str) -> TicketLimits:
+        """Return the clocks of a priority, known or not."""
+        usual = self.tickets.default
+        own = self.tickets.priorities.get(priority, usual)
+        return TicketLimits(
+            response_ms=_ms(own.response_minutes, usual.response_minutes, 60_000),
+            resolution_ms=_ms(own.resolution_hours, usual.resolution_hours, 3_600_000),
+            silent_ms=_ms(own.silent_hours, usual.silent_hours, 3_600_000),
+            forget_ms=self.tickets.forget_days * 86_400_000,
+        )
+
 
 def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
     """Return what is wrong only when a queue's own values meet the defaults, with its place."""
@@ -174,3 +226,8 @@ def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
 
 def _first(own: float | None, default: float) -> float:
     return default if own is None else own
+
+
+def _ms(own: float | None, default: float | None, unit_ms: int) -> int | None:
+    value = default if own is None else own
+    return None if value is None else round(value * unit_ms)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
 from pipeline.config import read_text
-from pipeline.report import PERIODS, Report, parse_moment
+from pipeline.report import Report, parse_moment
 from pipeline.report_output import as_csv, as_json, as_text
+from pipeline.report_periods import PERIODS
 from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
 
 WRITERS = {"csv": as_csv, "json": as_json}

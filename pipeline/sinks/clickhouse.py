@@ -94,43 +94,30 @@ class ClickHouseStore:
 
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
-        versions, told = self._events(lookup)
+        versions = dict(self._versions(lookup))
         entities = dict(self._entities(lookup.entities))
         callers = dict(self._callers(lookup.callers))
         rows = dict(self._rows(lookup.rows))
-        return Found(versions, told, entities, callers, rows)
+        return Found(versions, entities, callers, rows)
 
-    def _events(
-        self, lookup: Lookup
-    ) -> tuple[dict[tuple[int, EventKey], int], dict[tuple[int, EventKey], bytes]]:
-        """The highest versions; and of those wanted, what they said."""
-        versions: dict[tuple[int, EventKey], int] = {}
-        told: dict[tuple[int, EventKey], bytes] = {}
+    def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, EventKey], int]]:
         for shard, keys in lookup.event_ids.items():
             for site, ids in _by_site(keys).items():
-                wanted = [id_ for id_ in ids if (shard, (site, id_)) in lookup.told]
                 for some in _chunks(ids):
-                    said = self._last_words("max(version)", lookup, shard, site, some)
-                    versions |= {(shard, (site, id_)): version for id_, version in said}
-                for some in _chunks(wanted):
-                    last = f"argMax(payload, (version, -toInt64({_AT})))"
-                    for id_, payload in self._last_words(last, lookup, shard, site, some):
-                        told[shard, (site, id_)] = (
-                            payload if isinstance(payload, bytes) else payload.encode()
-                        )
-        return versions, told
-
-    def _last_words(
-        self, what: str, lookup: Lookup, shard: int, site: str, ids: Sequence[str]
-    ) -> Sequence[Sequence[Any]]:
-        """By event id `what` its records up to the checkpoint say, without the dead letters."""
-        return self._client.execute(
-            f"SELECT event_id, {what} FROM raw_events "
-            "WHERE site = %(site)s AND shard = %(shard)s AND event_id IN %(ids)s "
-            f"AND {_AT} <= %(covered)s AND (shard, generation, offset) NOT IN "
-            f"({_LETTERS} AND event_id IN %(ids)s) GROUP BY event_id",
-            {"site": site, "shard": shard, "ids": ids, "covered": lookup.covered[shard]},
-        )
+                    rows = self._client.execute(
+                        "SELECT event_id, max(version) FROM raw_events "
+                        "WHERE site = %(site)s AND shard = %(shard)s AND event_id IN %(ids)s "
+                        f"AND {_AT} <= %(covered)s AND (shard, generation, offset) NOT IN "
+                        f"({_LETTERS} AND event_id IN %(ids)s) GROUP BY event_id",
+                        {
+                            "site": site,
+                            "shard": shard,
+                            "ids": some,
+                            "covered": lookup.covered[shard],
+                        },
+                    )
+                    for event_id, version in rows:
+                        yield (shard, (site, event_id)), version
 
     def _entities(self, keys: Iterable[EntityKey]) -> Iterator[tuple[EntityKey, Stored]]:
         by_site: dict[tuple[str, str], list[str]] = {}
@@ -218,6 +205,8 @@ class ClickHouseStore:
         for name, table in schema.FACTS.items():
             entities = [entity for entity in flush.entities if entity.family == name]
             self._insert(table, tables.entity_columns(entities, len(table.columns)))
+            if now := schema.NOW.get(name):
+                self._insert(now, tables.now_columns(entities, len(now.columns)))
         self._insert(schema.ALERT_TRANSITIONS, tables.transition_columns(flush.transitions))
         self._checkpoint(flush.checkpoint, flush.number)
 

@@ -26,6 +26,7 @@ from pipeline.exchange import (
     TransitionRow,
 )
 from pipeline.operators.rows import RowKey
+from schemas.rows import NOW
 
 
 class MemoryStore:
@@ -37,6 +38,7 @@ class MemoryStore:
         self.rows: dict[tuple[int, RowKey], tuple[dict[Measure, int], int]] = {}
         self.callers: dict[CallerKey, Stored] = {}
         self.entities: dict[EntityKey, tuple[Stored, tuple[Any, ...]]] = {}
+        self.now: dict[EntityKey, tuple[Any, ...] | None] = {}
         self.transitions: dict[tuple[str, int], TransitionRow] = {}
         self.checkpoint: dict[tuple[int, str, str], CheckpointItem] = {}
 
@@ -77,19 +79,15 @@ class MemoryStore:
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
         versions: dict[tuple[int, EventKey], int] = {}
-        told: dict[tuple[int, EventKey], bytes] = {}
         wanted = {(shard, key) for shard, keys in lookup.event_ids.items() for key in keys}
         if wanted:
-            for (shard, at), row in sorted(self.raw.items()):
+            for (shard, at), row in self.raw.items():
                 key = (shard, (row.site, row.event_id))
                 is_seen = key in wanted and (shard, at) not in self.dead_letters
-                if is_seen and at <= lookup.covered[shard] and row.version > versions.get(key, -1):
-                    versions[key] = row.version
-                    if key in lookup.told:
-                        told[key] = row.payload
+                if is_seen and at <= lookup.covered[shard]:
+                    versions[key] = max(row.version, versions.get(key, 0))
         return Found(
             versions,
-            told,
             {key: self.entities[key][0] for key in lookup.entities if key in self.entities},
             {key: self.callers[key] for key in lookup.callers if key in self.callers},
             {
@@ -120,6 +118,9 @@ class MemoryStore:
             known_entity = self.entities.get(entity.key)
             if known_entity is None or known_entity[0].revision <= stored.revision:
                 self.entities[entity.key] = (stored, entity.row())
+                if entity.family in NOW:
+                    *row, over = entity.now_row()
+                    self.now[entity.key] = None if over else tuple(row)
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
         self._keep(flush.checkpoint)

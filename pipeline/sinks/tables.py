@@ -98,3 +98,8 @@ def caller_columns(callers: Sequence[Caller]) -> Columns:
 def entity_columns(entities: Sequence[AnyEntity], width: int) -> Columns:
     """A fact table of `width` columns: one row per entity as it stands."""
     return transpose([entity.row() for entity in entities], width)
+
+
+def now_columns(entities: Sequence[AnyEntity], width: int) -> Columns:
+    """A table of open entities, of `width` columns."""
+    return transpose([entity.now_row() for entity in entities], width)

@@ -26,6 +26,8 @@ class _Glance(msgspec.Struct, gc=False):
     contact_id: str | None = None
     root_contact_id: str | None = None
     ticket_id: str | None = None
+    ticket_ids: tuple[str, ...] | None = None
+    escalation_id: str | None = None
     customer_id: str | None = None
     phone_hash: str | None = None
     account_hash: str | None = None
@@ -57,12 +59,17 @@ def route(payload: bytes) -> Routing:
         fallback = f"unreadable:{google_crc32c.value(payload):08x}"
         return Routing("", Identities(fallback=fallback), None)
     at = seen.occurred_at
+    contact_id, ticket_id = seen.contact_id, seen.ticket_id
+    if seen.escalation_id is not None:
+        # It lies with its first ticket, and stays there when a later word names none.
+        contact_id = f"escalation:{seen.escalation_id}"
+        ticket_id = ticket_id or next(iter(seen.ticket_ids or ()), None)
     return Routing(
         seen.site,
         Identities(
-            seen.contact_id,
+            contact_id,
             seen.root_contact_id,
-            seen.ticket_id,
+            ticket_id,
             seen.customer_id,
             seen.phone_hash,
             seen.account_hash,

@@ -17,6 +17,7 @@ from pipeline.config import canonical_json, content_hash
 from pipeline.log.partition import shard_of
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
+from tests.laws.scenario_tickets import ticket
 
 START = 1_700_000_000_000 - 1_700_000_000_000 % 60_000
 SITES = ("demo", "other")
@@ -45,10 +46,9 @@ class Mood:
     garble: float = 0.02
     disorder: float = 0.1
     circle: float = 0.02
-    move: float = 0.05
 
 
-TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0, 0)
+TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -275,6 +275,8 @@ def deliver(
     revised = dict(content)
     if "wait_ms" in revised:
         revised["wait_ms"] = random_.choice([0, 3000, 25_000])
+    if "due_at" in revised:
+        revised |= {"due_at": revised["occurred_at"], "priority": "urgent"}
     if "queue" in revised:
         revised["queue"] = random_.choice(QUEUES)
     if chance() < 0.2:  # perhaps it was another day
@@ -288,9 +290,6 @@ def deliver(
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
-    if chance() < mood.move:  # it was another call of the same caller
-        moved = {"version": random_.randint(1, 4), "contact_id": content["contact_id"] + "x"}
-        yield plain._replace(at=later, payload=encode(revised | moved))
     if chance() < mood.circle:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         back = {"version": 4, "corrects": mended["event_id"]}
@@ -302,13 +301,14 @@ def morning(
     seed: int,
     *,
     calls: int = 20,
+    tickets: int = 4,
     minutes: int = 40,
     mood: Mood | None = None,
     files: bool = True,
     configs: bool = True,
     tick_ms: int = 20_000,
 ) -> Scenario:
-    """A morning of `calls` calls, the same for the same seed."""
+    """A morning of some calls and tickets, the same for the same seed."""
     random_ = random.Random(seed)
     mood = mood or Mood()
     sent: list[Sent] = []
@@ -332,6 +332,18 @@ def morning(
                 of = random_.choice([LIVE, "file:a", "file:b"])
             plain = Sent(occurred + 50, subject, of, encode(content))
             sent.extend(deliver(random_, mood, content, plain))
+    for number in range(tickets):
+        begin = START + random_.randint(0, minutes * 60_000)
+        site = SITES[0] if random_.random() < 0.85 else SITES[1]
+        subject = f"ticket:t{number}"
+        domain = random_.choice([LIVE, LIVE, "file:a"]) if files else LIVE
+        for content in ticket(random_, f"t{number}", site, begin):
+            occurred = content.pop("occurred_ms")
+            content["occurred_at"] = iso(occurred)
+            for name in {"due", "received"} & content.keys():
+                content[f"{name}_at"] = iso(content.pop(name))
+            plain = Sent(occurred + 50, subject, domain, encode(content))
+            sent.extend(deliver(random_, mood, content, plain))
     last = START + (minutes + 10) * 60_000
     if files:
         sent, marks = _into_files(sent, last)
@@ -345,13 +357,22 @@ def morning(
                     "target_pct": float(random_.choice([60, 80, 95])),
                 }
                 waiting = {"waiting_minutes": random_.choice([1, 3, 120])}
-                settings = {"defaults": {"service_level": level}, "contact_timeouts": waiting}
+                clocks = {
+                    "default": {"response_minutes": 5.0, "silent_hours": 0.1},
+                    "priorities": {"urgent": {"resolution_hours": random_.choice([0.05, 0.5])}},
+                    "forget_days": random_.choice([1, 365]),
+                }
+                settings = {
+                    "defaults": {"service_level": level},
+                    "contact_timeouts": waiting,
+                    "tickets": clocks,
+                }
                 changed = configuration(site, at, **settings)
                 everywhere.append((at, RecordKind.EVENT, LIVE, changed))
     latest = max([last, *(s.at for s in sent)])
     ticks = [*range(START, latest, tick_ms * max(1, (latest - START) // (150 * tick_ms)))]
     # Long after everything: so far that every timer has come due, in two steps.
-    ticks += [latest + 3_600_000, latest + 20 * 3_600_000]
+    ticks += [latest + 3_600_000, latest + 30 * 3_600_000]
     sent.sort(key=lambda one: one.at)
     return Scenario(tuple(sent), tuple(ticks), everywhere=tuple(everywhere))
 

@@ -16,6 +16,10 @@ _TIMES = frozenset(
     {
         *("ingest_time", "event_time", "first_at", "started_at", "queued_at", "exited_at"),
         *("answered_at", "ended_at", "completed_at", "window_start", "window_end"),
+        *("opened_at", "registered_at", "dispatched_at", "accepted_at", "responded_at"),
+        *("flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at", "due_at"),
+        *("promised_at", "legal_due_at", "received_at", "at_risk_at", "at_high_risk_at"),
+        *("silent_at", "forget_at"),
     }
 )
 
@@ -38,7 +42,13 @@ def tables(client: Client) -> Views:
             ]
             for family, table in schema.FACTS.items()
             for row in _select(client, table)
-            if row["events"]
+        },
+        now={
+            (family, row["site"], row[table.columns[1]]): [
+                value for name, value in row.items() if name not in {"revision", "over"}
+            ]
+            for family, table in schema.NOW.items()
+            for row in _select(client, table)
         },
         callers={
             (row["site"], row["day"], row["caller"]): starts

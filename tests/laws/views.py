@@ -1,7 +1,7 @@
 """A store flows in, what people would see in it flows out, in a form that can be compared.
 
 Views, not tables: `revision` is left out (DESIGN.md section 4), and so are rows and callers that
-count nothing and entities without events, because what was taken back leaves such a row or none.
+count nothing, because a contribution that was taken back leaves such a row or none.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Views:
     rows: dict[tuple[int, RowKey], dict[Measure, int]]
     entities: dict[tuple[str, ...], list[Any]]
     """The rows of the fact tables, by family, site and id."""
+    now: dict[tuple[str, ...], list[Any]]
+    """The rows of the tables of open entities."""
     callers: dict[tuple[str, ...], dict[str, int]]
     transitions: dict[tuple[str, int], tuple[Any, ...]]
     letters: dict[tuple[int, int], tuple[Any, ...]]
@@ -64,7 +66,11 @@ def views(store: MemoryStore) -> Views:
         entities={
             tuple(key): [*row[:REVISION], *row[REVISION + 1 :]]
             for key, (_, row) in store.entities.items()
-            if row[FACTS[key.family].columns.index("events")]
+        },
+        now={
+            tuple(key): [*row[:REVISION], *row[REVISION + 1 :]]
+            for key, row in store.now.items()
+            if row is not None
         },
         callers={
             tuple(key): starts

@@ -160,13 +160,13 @@ def test_section_a_is_complete() -> None:
 
 
 def test_units_and_formulas_agree() -> None:
-    """Percentages multiply by 100, seconds divide milliseconds by 1000, counts do neither."""
+    """Percentages multiply by 100, times divide milliseconds, counts do neither."""
+    endings = {"%": " * 100", "s": " / 1000", "min": " / 60000", "h": " / 3600000"}
     for metric_id, metric in load_catalogue().metrics.items():
         for text in metric.formulas().values():
-            ending = {"%": " * 100", "s": " / 1000"}.get(metric.unit, "")
-            assert text.endswith(ending), metric_id
+            assert text.endswith(endings.get(metric.unit, "")), metric_id
             is_duration = "_ms" in text or "_bins" in text
-            assert is_duration == (metric.unit == "s"), metric_id
+            assert is_duration == (metric.unit in {"s", "min", "h"}), metric_id
 
 
 def test_every_text_is_in_both_languages() -> None:

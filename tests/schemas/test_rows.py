@@ -53,7 +53,7 @@ def test_the_key_of_a_base_family_is_everything_but_revision_and_measures(ask: A
 def test_every_table_replaces_and_none_moves_rows_between_partitions(ask: Ask) -> None:
     tables = ask(
         "SELECT name, engine, partition_key, sorting_key FROM system.tables "
-        "WHERE database = currentDatabase()"
+        "WHERE database = currentDatabase() AND engine != 'View'"
     )
     assert len(tables) == len(row_tables()) + 1  # schema_migrations
     for name, engine, partition, key in tables:
@@ -133,7 +133,7 @@ def test_a_revision_is_seen_alone_even_where_an_index_skips_its_granule(ask: Ask
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    assert [m.version for m in migrations()] == [1]
+    assert [m.version for m in migrations()] == [1, 2]
     assert all(isinstance(m, Migration) and m.statements for m in migrations())
 
 

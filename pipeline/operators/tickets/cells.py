@@ -1,0 +1,171 @@
+"""A ticket's fact flows in, the cells that it counts as flow out.
+
+What counts when: a ticket when it was opened; the end of a duration (acknowledged, accepted,
+answered, resolved) when it ended; what was to be done by a time at that time, once it is known
+whether it was; a transition at its moment. A reopening withdraws the resolution before it: only the
+last one counts. A ticket counts for what is known of it now, so a change of category moves all that
+it counted as; in levels it counts for whoever held it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pipeline.contribution import Cell, Measure, place
+from pipeline.operators.tickets.fact import TicketFact
+from pipeline.operators.tickets.levels import NEVER
+from pipeline.operators.tickets.lifecycle import DONE
+from pipeline.timeline import minute_of
+from schemas.histogram import bin_of
+
+if TYPE_CHECKING:
+    from pipeline.operators.tickets.state import Ticket
+
+FAMILY = "tickets"
+LEVELS = "ticket_levels"
+SETS = ("site", "team", "service", "topic", "region", "severity")
+LEVEL_SETS = ("site", "team", "channel", "category")
+DAY_MS = 86_400_000
+REOPEN_WITHIN_MS = 14 * DAY_MS
+ESCAPE_WITHIN_MS = 30 * DAY_MS
+
+Counted = tuple[int, tuple[tuple[Measure, int], ...]]
+"""A moment, epoch ms, and what counts then."""
+
+
+def cells_of(ticket: Ticket) -> list[Cell]:
+    """Everything that this ticket counts as, as it stands now."""
+    fact = ticket.fact
+    where = place(FAMILY, ticket.site, SETS, _values(fact))
+    cells = [
+        Cell(part, minute_of(at), where, measures)
+        for part, (at, measures) in enumerate(_counted(fact, ticket.passed))
+    ]
+    known = max(fact.last_at, ticket.passed)
+    for span in fact.levels.with_present(fact.present(), known):
+        at = place(LEVELS, ticket.site, LEVEL_SETS, span.holder)
+        cells.append(Cell(len(cells), minute_of(span.start), at, ((span.level, 1),)))
+        if span.end != NEVER:
+            cells.append(Cell(len(cells), minute_of(span.end), at, ((span.level, -1),)))
+    return cells
+
+
+def dues_of(fact: TicketFact) -> Iterator[tuple[str, int]]:
+    """By when what is to be done while the ticket is open, epoch ms."""
+    response_ms = fact.limits.response_ms
+    if response_ms is not None and not fact.cycles[-1].replied_at:
+        yield "response", fact.cycles[-1].started_at + response_ms
+    yield from _ends_due(fact)
+
+
+def _ends_due(fact: TicketFact) -> Iterator[tuple[str, int]]:
+    for name, due in (("resolution", fact.due_at), ("legal", fact.instants.get("legal_due_at"))):
+        if due is not None:
+            yield name, max(due, fact.opened_at)
+
+
+def _counted(fact: TicketFact, passed: int) -> Iterator[Counted]:
+    yield from _opened(fact)
+    if fact.registered_at and fact.received_at:
+        yield _took("acknowledged", "ack", fact.received_at, fact.registered_at)
+    if fact.fields_required:
+        filled = min(fact.fields_filled, fact.fields_required)
+        amounts = (("fields_required", fact.fields_required), ("fields_filled", filled))
+        yield fact.registered_at or fact.opened_at, amounts
+    if fact.accepted_at and fact.registered_at:
+        yield _took("accepted", "dispatch", fact.registered_at, fact.accepted_at)
+    for cycle in fact.cycles:
+        if cycle.replied_at:
+            yield _took("responses", "response", cycle.started_at, cycle.replied_at)
+    yield from _flagged(fact)
+    if fact.escalated_at:
+        open_ = (("escalated_open", 1),) if fact.escalated_open else ()
+        yield fact.escalated_at, (("escalated", 1), *open_)
+    yield from _ended(fact)
+    yield from _due(fact, passed)
+    for at, name in fact.counted:
+        yield at, ((name, 1),)
+
+
+def _took(count: str, name: str, start: int, end: int) -> Counted:
+    took = max(0, end - start)
+    return end, ((count, 1), (f"{name}_ms", took), ((f"{name}_bins", bin_of(took)), 1))
+
+
+def _opened(fact: TicketFact) -> Iterator[Counted]:
+    measures: list[tuple[Measure, int]] = [("opened", 1)]
+    if not fact.merged:
+        measures.append(("complaints", 1))
+    if fact.escalated_at and fact.escalated_at - fact.opened_at <= ESCAPE_WITHIN_MS:
+        measures.append(("escaped_30d", 1))
+    yield fact.opened_at, tuple(measures)
+
+
+def _flagged(fact: TicketFact) -> Iterator[Counted]:
+    flagged_at = fact.flagged_at
+    if not flagged_at:
+        return
+    measures: list[tuple[Measure, int]] = [("very_urgent", 1)]
+    if not fact.urgent_reasons:
+        measures.append(("vu_unreasoned", 1))
+    if fact.escalated_at and 0 <= fact.escalated_at - flagged_at <= ESCAPE_WITHIN_MS:
+        measures.append(("vu_escaped_30d", 1))
+    yield flagged_at, tuple(measures)
+    if fact.urgent_handled_at:
+        yield _took("vu_answered", "vu_response", flagged_at, fact.urgent_handled_at)
+
+
+def _ended(fact: TicketFact) -> Iterator[Counted]:
+    first = fact.cycles[0]
+    if first.ended_as in DONE:
+        again = fact.cycles[1].started_at if len(fact.cycles) > 1 else NEVER
+        soon = again - first.ended_at <= REOPEN_WITHIN_MS
+        yield first.ended_at, (("finished", 1), *((("reopened_14d", 1),) if soon else ()))
+    if fact.resolved_at:
+        yield _took("resolved", "resolution", fact.opened_at, fact.resolved_at)
+    if fact.closed_at:
+        measures: list[tuple[Measure, int]] = [("closed", 1)]
+        if fact.upheld is not None:
+            measures += [("findings", 1), ("upheld", int(fact.upheld))]
+        yield fact.closed_at, tuple(measures)
+
+
+def _due(fact: TicketFact, passed: int) -> Iterator[Counted]:
+    """What was to be done by a time, and whether it was: at that time, once that is known."""
+    response_ms = fact.limits.response_ms
+    for cycle in fact.cycles if response_ms is not None else ():
+        due = cycle.started_at + (response_ms or 0)
+        done = cycle.ended_at if cycle.ended_as in DONE else 0
+        answered = min(cycle.replied_at or NEVER, done or NEVER)
+        withdrawn = not done and 0 < cycle.ended_at <= due
+        if answered <= due or (not withdrawn and _over(fact, due, passed)):
+            yield due, (("response_due", 1), ("response_in_time", int(answered <= due)))
+    if fact.cycles[-1].ended_as in {"merged", "archived"}:
+        return
+    for name, due in _ends_due(fact):
+        late = [c for c in fact.cycles if c.started_at <= due < (c.ended_at or NEVER)]
+        if not late or late[-1].ended_at or _over(fact, due, passed):
+            yield due, ((f"{name}_due", 1), (f"{name}_in_time", int(not late)))
+
+
+def _over(fact: TicketFact, due: int, passed: int) -> bool:
+    """Whether it is known that the time has come and gone."""
+    return due <= passed or due < fact.last_at
+
+
+def _values(fact: TicketFact) -> tuple[str, ...]:
+    """Values in the order of the family's dimension columns."""
+    get = fact.attributes.get
+    return (
+        get("channel", ""),
+        get("tier", ""),
+        get("priority", ""),
+        get("severity", ""),
+        get("department", ""),
+        get("team", ""),
+        fact.category[0] if fact.category else "",
+        get("topic", ""),
+        get("product", ""),
+        get("region", ""),
+    )

@@ -1,0 +1,309 @@
+"""A ticket's steps flow in, in order; what it amounts to flows out: stage, cycles, answers, levels.
+
+A **cycle** is the time from opening or reopening to the next end (resolved, closed, archived,
+merged). Moments are those of the desk, but never before an earlier step's: a clock that goes back,
+where the desk's own order says otherwise, does not make time negative. Instants are epoch ms
+(0 = not yet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.entity import Fields, Step, Value, ms_of, text_of
+from pipeline.operators.tickets.levels import NEVER, Clocks, Holder, Levels, Span, stretch
+from pipeline.operators.tickets.lifecycle import DONE, ENDS, OPEN, move
+from schemas.site import TicketLimits
+
+TYPES = (
+    *("ticket.received", "ticket.registered", "ticket.dispatched", "task.assigned"),
+    *("ticket.accepted", "ticket.updated", "task.urged", "task.answered", "task.returned"),
+    *("task.closed", "escalation.internal", "escalation.external", "ticket.returned"),
+    *("ticket.replied", "ticket.resolved", "followup.due", "followup.attempted"),
+    *("followup.reached", "ticket.followed_up", "ticket.closed", "ticket.reopened"),
+    *("ticket.merged", "ticket.archived"),
+)
+"""What a ticket is made of, in the natural order of events that share a millisecond."""
+ATTRIBUTES = (
+    *("customer_id", "contact_id", "channel", "topic", "product", "region", "segment", "tier"),
+    *("severity", "priority", "department", "owner", "team", "handler_level", "outcome"),
+    *("root_cause", "cause_party", "merged_into"),
+)
+"""Fields that describe the ticket: the latest word counts."""
+INSTANTS = ("received_at", "due_at", "promised_at", "legal_due_at")
+_HOLDERS = ("department", "owner", "team")
+_COUNTED = {"dispatched": "dispatches", "returned": "returns", "merged": "merged"}
+_ACTIONS = frozenset({"dispatched", "accepted", "resolved", "closed", "assigned"})
+"""What the back office does about a very urgent ticket; a human reply besides."""
+
+
+class Cycle:
+    """One time of being open."""
+
+    __slots__ = ("ended_as", "ended_at", "replied_at", "started_at")
+
+    def __init__(self, started_at: int) -> None:
+        self.started_at = started_at
+        self.replied_at = 0
+        """The first human reply."""
+        self.ended_at = 0
+        self.ended_as = ""
+
+
+class TicketFact:
+    """What one ticket amounts to.
+
+    Args:
+        limits: the site's clocks for a priority.
+        urgent: the priorities that say "very urgent".
+    """
+
+    __slots__ = (
+        "_followup_due",
+        "_limits",
+        "_seen_flag",
+        "_urgent_priorities",
+        "accepted_at",
+        "attributes",
+        "category",
+        "closed_at",
+        "counted",
+        "cycles",
+        "dispatched_at",
+        "escalated_at",
+        "escalated_open",
+        "events",
+        "expired",
+        "fields_filled",
+        "fields_required",
+        "flagged_at",
+        "illegal",
+        "instants",
+        "last_at",
+        "levels",
+        "opened_at",
+        "owners",
+        "reassignments",
+        "received_at",
+        "registered_at",
+        "returns",
+        "stage",
+        "upheld",
+        "urgent_handled_at",
+        "urgent_reasons",
+        "urges",
+    )
+
+    def __init__(self, limits: Callable[[str], TicketLimits], urgent: Sequence[str]) -> None:
+        self._limits = limits
+        self._urgent_priorities = urgent
+        self.events = 0
+        self.last_at = 0
+        self.stage = ""
+        self.expired = False
+        """That nothing was heard of it for so long that it is no longer waited for."""
+        self.opened_at = self.received_at = self.registered_at = 0
+        self.dispatched_at = self.accepted_at = self.closed_at = 0
+        self.attributes: dict[str, str] = {}
+        self.instants: dict[str, int] = {}
+        self.category: Sequence[str] = ()
+        self.urgent_reasons: Sequence[str] = ()
+        self.flagged_at = self.urgent_handled_at = 0
+        self._seen_flag = False
+        self.upheld: bool | None = None
+        self.fields_required = self.fields_filled = 0
+        self.cycles: list[Cycle] = []
+        self.levels = Levels()
+        self.owners: set[str] = set()
+        self.reassignments = self.returns = self.urges = self.illegal = 0
+        self.escalated_at = 0
+        self.escalated_open = False
+        self._followup_due = False
+        self.counted: list[tuple[int, str]] = []
+        """What counts at the moment at which it happened, besides the ends of durations."""
+
+    # -- what follows -----------------------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has to do something about it."""
+        return self.stage in OPEN and not self.expired
+
+    @property
+    def very_urgent(self) -> bool:
+        """Whether somebody says so, by giving reasons or by a priority that means it."""
+        return bool(self.urgent_reasons) or self.attributes.get("priority") in (
+            self._urgent_priorities
+        )
+
+    @property
+    def limits(self) -> TicketLimits:
+        """The site's clocks for the ticket's priority."""
+        return self._limits(self.attributes.get("priority", ""))
+
+    @property
+    def due_at(self) -> int | None:
+        """By when it is to be resolved: as the desk says, else as the site's configuration does."""
+        due = self.instants.get("due_at")
+        allowed = self.limits.resolution_ms
+        return self.opened_at + allowed if due is None and allowed is not None else due
+
+    @property
+    def resolved_at(self) -> int:
+        """When it was resolved last, or closed without a word of resolving; 0 while it is not."""
+        last = self.cycles[-1]
+        return last.ended_at if last.ended_as in DONE else 0
+
+    @property
+    def merged(self) -> bool:
+        """Whether it turned out to be a duplicate."""
+        return self.stage == "merged"
+
+    def present(self) -> Iterator[Span]:
+        """The levels that it is in from its last event on, if nothing else happens."""
+        return self._stretch(NEVER)
+
+    def _stretch(self, until: int) -> Iterator[Span]:
+        if self.stage not in OPEN:
+            return iter(())
+        limits, get = self.limits, self.attributes.get
+        clocks = Clocks(
+            self.opened_at, self.due_at, limits.silent_ms, limits.forget_ms, self.very_urgent
+        )
+        category = self.category[0] if self.category else ""
+        holder: Holder = (
+            *(get("department", ""), get("team", ""), get("priority", "")),
+            *(get("channel", ""), category),
+        )
+        return stretch(self.last_at, until, clocks, holder)
+
+    # -- how a step is read -----------------------------------------------------------------
+
+    def read(self, step: Step) -> None:
+        """Take in the next step."""
+        now = max(self.last_at, step.at) if self.events else step.at
+        if self.events:
+            for span in self._stretch(now):
+                self.levels.add(span)
+        else:
+            self._begin(step, now)
+        self.events += 1
+        self.last_at = now
+        family, _, word = TYPES[step.rank].partition(".")
+        self._act_on_flag(word, step.fields)
+        if family == "ticket":
+            self._move(word, now, step.fields)
+            self._describe(word, now, step.fields)
+        elif family == "task":
+            self._task(word, now)
+        elif family == "escalation":
+            if word == "external" and not self.escalated_at:
+                self.escalated_at, self.escalated_open = now, self.stage in OPEN
+        else:
+            self._follow_up(word, now, step.fields)
+        if self.very_urgent and not self.flagged_at:
+            self.flagged_at = now
+
+    def _begin(self, step: Step, now: int) -> None:
+        received = ms_of(step.fields, "received_at")
+        self.opened_at = now if received is None else min(received, now)
+        if received is not None or TYPES[step.rank] == "ticket.received":
+            self.received_at = self.opened_at
+        self.cycles.append(Cycle(self.opened_at))
+        if not TYPES[step.rank].startswith("ticket."):
+            self.stage = "registered"  # a ticket that has tasks is in somebody's hands
+
+    def _act_on_flag(self, word: str, fields: Fields) -> None:
+        """Note the first action that follows the flag; the flag's own event is none."""
+        if self.flagged_at and not self.urgent_handled_at:
+            human_reply = word == "replied" and not fields.get("auto")
+            if human_reply or word in _ACTIONS:
+                self.urgent_handled_at = self.last_at
+
+    def _move(self, word: str, now: int, fields: Fields) -> None:
+        before = self.stage
+        self.stage, legal = move(before, word)
+        if not legal:
+            self.illegal += 1
+            self.counted.append((now, "illegal_transitions"))
+            if self.stage == before:
+                return
+        if word in _COUNTED:
+            self.counted.append((now, _COUNTED[word]))
+        if word == "registered":
+            self.registered_at = now
+        elif word == "dispatched":
+            self.dispatched_at = self.dispatched_at or now
+        elif word == "accepted":
+            self.accepted_at = self.accepted_at or now
+        elif word == "returned":
+            self.returns += 1
+        elif word == "replied" and not fields.get("auto"):
+            self.cycles[-1].replied_at = self.cycles[-1].replied_at or now
+        elif word == "reopened" and before:
+            self.closed_at = 0
+            self.counted.append((now, "reopened"))
+            self.cycles.append(Cycle(now))
+        elif word in ENDS:
+            self._end(word, now)
+
+    def _end(self, word: str, now: int) -> None:
+        cycle = self.cycles[-1]
+        if word == "closed":
+            self.closed_at = now
+        if word == "merged" or not cycle.ended_at:
+            cycle.ended_at, cycle.ended_as = now, word
+
+    def _describe(self, word: str, now: int, fields: Fields) -> None:
+        """Take in what the event says of the ticket: the latest word counts."""
+        attributes = self.attributes
+        team = attributes.get("team", "")
+        if word == "returned":
+            for name in _HOLDERS:  # whoever had it has it no more
+                attributes.pop(name, None)
+        for name, value in fields.items():
+            if name in _ATTRIBUTE_SET:
+                attributes[name] = str(value)
+            elif name in _INSTANT_SET and isinstance(value, int):
+                self.instants[name] = value
+        if word not in {"received", "registered"} and self.events > 1:
+            self.reassignments += team != attributes.get("team", "")
+        if owner := attributes.get("owner"):
+            self.owners.add(owner)
+        self.category = _names(fields.get("category"), self.category)
+        self.urgent_reasons = _names(fields.get("urgent_reasons"), self.urgent_reasons)
+        if (upheld := fields.get("upheld")) is not None:
+            self.upheld = bool(upheld)
+        self.fields_required = ms_of(fields, "required_fields") or self.fields_required
+        filled = ms_of(fields, "filled_fields")
+        self.fields_filled = self.fields_filled if filled is None else filled
+
+    def _task(self, word: str, now: int) -> None:
+        if word == "assigned":
+            self.counted.append((now, "dispatches"))
+        elif word == "returned":
+            self.counted.append((now, "returns"))
+        elif word == "urged":
+            self.urges += 1
+
+    def _follow_up(self, word: str, now: int, fields: Fields) -> None:
+        self.counted.append((now, f"followups_{word}"))
+        if word == "attempted" and self._followup_due:
+            self.counted.append((now, "followups_made"))
+        if word != "reached":
+            self._followup_due = word == "due"
+        else:
+            if fields.get("new_issue"):
+                self.counted.append((now, "followups_new_issue"))
+            if text_of(fields, "resolved_answer") == "yes":
+                self.counted.append((now, "said_resolved"))
+            if text_of(fields, "satisfied_answer") == "yes":
+                self.counted.append((now, "said_satisfied"))
+
+
+_ATTRIBUTE_SET = frozenset(ATTRIBUTES)
+_INSTANT_SET = frozenset(INSTANTS)
+
+
+def _names(value: Value | None, known: Sequence[str]) -> Sequence[str]:
+    return known if value is None or isinstance(value, str | int) else value

@@ -1,0 +1,93 @@
+"""A ticket flows in; its rows in the tables `tickets` and `tickets_now` flow out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.operators.tickets.lifecycle import OPEN
+
+if TYPE_CHECKING:
+    from pipeline.operators.tickets.state import Ticket
+
+
+def row_of(ticket: Ticket) -> tuple[Any, ...]:
+    """The ticket as it stands, in the order of the table's columns."""
+    fact = ticket.fact
+    get, instants = fact.attributes.get, fact.instants
+    first, due = fact.cycles[0], fact.due_at
+    resolved = fact.resolved_at
+    category = [*fact.category, "", "", ""]
+    return (
+        ticket.site,
+        ticket.id,
+        ticket.shard,
+        ticket.revision,
+        ticket.subject,
+        *(get(name, "") for name in ("customer_id", "contact_id", "channel")),
+        *category[:3],
+        *(get(name, "") for name in ("topic", "product", "region", "segment", "tier")),
+        *(get(name, "") for name in ("severity", "priority", "department", "team", "owner")),
+        *(get(name, "") for name in ("handler_level", "outcome", "root_cause", "cause_party")),
+        get("merged_into", ""),
+        fact.stage,
+        list(fact.urgent_reasons),
+        int(fact.very_urgent),
+        fact.upheld if fact.upheld is None else int(fact.upheld),
+        fact.opened_at,
+        fact.registered_at or None,
+        fact.dispatched_at or None,
+        fact.accepted_at or None,
+        first.replied_at or None,
+        fact.flagged_at or None,
+        fact.escalated_at or None,
+        resolved or None,
+        fact.closed_at or None,
+        fact.last_at,
+        due,
+        instants.get("promised_at"),
+        instants.get("legal_due_at"),
+        first.replied_at - first.started_at if first.replied_at else None,
+        resolved - fact.opened_at if resolved else None,
+        int(resolved <= due) if resolved and due is not None else None,
+        len(fact.cycles) - 1,
+        fact.reassignments,
+        len(fact.owners),
+        fact.returns,
+        fact.urges,
+        fact.illegal,
+        int(fact.open),
+        fact.events,
+        ticket.domain,
+        ticket.snapshot(),
+    )
+
+
+def now_row_of(ticket: Ticket) -> tuple[Any, ...]:
+    """The ticket among the open ones; its last value says that it is over and to be left out.
+
+    Clocks are left to the reader as instants, so that the row stays true as time passes.
+    """
+    fact = ticket.fact
+    get = fact.attributes.get
+    clocks = {(span.level): span.start for span in fact.present()}
+    return (
+        ticket.site,
+        ticket.id,
+        ticket.shard,
+        ticket.revision,
+        fact.stage,
+        *(get(name, "") for name in ("department", "team", "owner", "channel", "priority")),
+        fact.category[0] if fact.category else "",
+        get("topic", ""),
+        int(fact.very_urgent),
+        list(fact.urgent_reasons),
+        fact.opened_at,
+        fact.last_at,
+        fact.due_at,
+        clocks.get("at_risk_open"),
+        clocks.get("at_risk_high"),
+        clocks.get("silent_open"),
+        fact.last_at + fact.limits.forget_ms,
+        fact.reassignments,
+        int(fact.stage not in OPEN),
+    )
