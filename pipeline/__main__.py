@@ -28,6 +28,7 @@ COMMANDS = {
     "rebuild": "rebuild",
     "dashboards": "dashboards",
     "kafka": "kafka",
+    "topics": "topics",
 }
 """The module of `pipeline.commands` that holds each command, in the order in which help tells.
 

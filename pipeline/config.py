@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from schemas.catalogue import Catalogue, extend_catalogue
 from schemas.documents import DocumentError, read_document
+from schemas.kafka import KafkaConfig
 from schemas.site import SiteConfig, site_problems
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -48,6 +49,18 @@ def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:
     """
     try:
         return extend_catalogue(catalogue, str(path), read_text(path))
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def load_kafka(path: Path) -> KafkaConfig:
+    """Read and check how a deployment uses Kafka.
+
+    Raises:
+        ConfigError: every problem of the file, one per line.
+    """
+    try:
+        return read_document(str(path), read_text(path), KafkaConfig)
     except DocumentError as error:
         raise ConfigError(str(error)) from error
 

@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from infra import clickhouse
-from pipeline.config import load_site
+from pipeline.config import load_kafka, load_site
 from pipeline.errors import StoreRefused, StoreUnavailable
+from pipeline.log.cluster import Cluster
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import check_current, migrate
+from schemas.kafka import KafkaConfig
 from schemas.site import SiteConfig
 
 EXAMPLE_SITE = Path(__file__).resolve().parents[2] / "infra" / "site" / "site.yaml"
@@ -56,6 +58,28 @@ def add_site_option(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the site's configuration (default: the example centre, infra/site/site.yaml)",
     )
+
+
+def add_kafka_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add `--kafka` and `--kafka-config`."""
+    parser.add_argument(
+        "--kafka",
+        metavar="HOST:PORT",
+        required=required,
+        help="the Kafka cluster; several addresses with commas",
+    )
+    parser.add_argument(
+        "--kafka-config",
+        type=Path,
+        metavar="FILE",
+        help="login, TLS and topics (default: no login, no TLS, 8 partitions, no prefix)",
+    )
+
+
+def cluster_of(options: argparse.Namespace) -> Cluster:
+    """The cluster that `--kafka` and `--kafka-config` name."""
+    file = options.kafka_config
+    return Cluster(options.kafka, load_kafka(file) if file else KafkaConfig(format=1))
 
 
 def site_of(options: argparse.Namespace) -> SiteConfig:
