@@ -41,6 +41,7 @@ from schemas.site import SiteConfig
 
 DRAIN_S = 15.0
 """What the last flush has after a signal; what it does not reach is in the log."""
+_AWAKE_S = 0.1
 
 News = queue.SimpleQueue[int | BaseException]
 """What the main thread waits for: a signal's number, or the error that ended another thread.
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     news: News = queue.SimpleQueue()
     with _signals(news), _store(options), ExitStack() as stack:
         serve(options, site, Limits(), news, stack)
-        ended = news.get()
+        ended = _next(news)
         if isinstance(ended, BaseException):
             raise ended
     if not news.empty() and isinstance(late := news.get(), BaseException):
@@ -121,6 +122,15 @@ def serve(
     return server
 
 
+def _next(news: News) -> int | BaseException:
+    """Wait for news; awake often, because a signal that meets another thread wakes nobody."""
+    while True:
+        try:
+            return news.get(timeout=_AWAKE_S)
+        except queue.Empty:
+            continue
+
+
 def _finish(loop: threading.Thread, stop: threading.Event, patience: Patience, news: News) -> None:
     """Let the pipeline flush what it has; a second signal, or time, ends its patience."""
     stop.set()
@@ -128,7 +138,7 @@ def _finish(loop: threading.Thread, stop: threading.Event, patience: Patience, n
     deadline = time.monotonic() + DRAIN_S
     while loop.is_alive():
         try:
-            more = news.get(timeout=0.05)
+            more = news.get(timeout=_AWAKE_S)
         except queue.Empty:
             more = None
         if isinstance(more, BaseException):

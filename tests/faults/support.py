@@ -46,6 +46,11 @@ class Running:
             )
 
     @property
+    def out(self) -> str:
+        """What it has said on its output so far."""
+        return self._out.read_text()
+
+    @property
     def said(self) -> str:
         """What it has said on its error stream so far."""
         return self._err.read_text()
