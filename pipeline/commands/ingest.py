@@ -19,8 +19,10 @@ from rich.progress import (
 )
 
 from pipeline.commands.common import (
+    add_kafka_options,
     add_site_option,
     add_store_options,
+    cluster_of,
     connect,
     site_of,
 )
@@ -28,6 +30,7 @@ from pipeline.config import canonical_json, content_hash
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.ingest import IngestLimits, IngestResult, ingest
+from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sources.bank_calls import BankCalls
@@ -58,6 +61,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     add_site_option(parser)
     add_store_options(parser)
+    add_kafka_options(parser, required=False)
     parser.set_defaults(run=run)
 
 
@@ -72,18 +76,30 @@ def run(options: argparse.Namespace) -> int:
         else options.max_bad_share,
         site.ingest.min_records,
     )
-    with _progress(options.file.name, source) as bar:
-        patience = Patience(bar.tell)
-        settings = TopologySettings(default_site=site.site)
-        with connect(options, patience) as client:
-            engine = Engine(settings, ClickHouseStore(client), patience)
-            with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
-                pipeline.start()
-                version, content = content_hash(site), canonical_json(site)
-                pipeline.configure(site.site, version, content, "goldpan ingest")
-                result = ingest(pipeline, source, domain, limits, bar.advance_to)
+    with _progress(options.file.name, source) as bar, _pipeline(options, site, bar) as pipeline:
+        pipeline.start()
+        pipeline.configure(site.site, content_hash(site), canonical_json(site), "goldpan ingest")
+        result = ingest(pipeline, source, domain, limits, bar.advance_to)
     _summary(options.file, source, result)
     return 0
+
+
+@contextmanager
+def _pipeline(
+    options: argparse.Namespace, site: SiteConfig, bar: _Bar
+) -> Iterator[Embedded | KafkaPublisher]:
+    """Where the file goes: through the embedded pipeline, or to Kafka and its workers."""
+    settings = TopologySettings(default_site=site.site)
+    if options.kafka is not None:
+        directory = options.data_dir / "publisher"
+        with KafkaPublisher(cluster_of(options), directory, settings.max_skew_ms) as publisher:
+            yield publisher
+        return
+    patience = Patience(bar.tell)
+    with connect(options, patience) as client:
+        engine = Engine(settings, ClickHouseStore(client), patience)
+        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
+            yield pipeline
 
 
 def _share(text: str) -> float:

@@ -21,11 +21,18 @@ from schemas.kafka import KafkaConfig, KafkaTopics
 with warnings.catch_warnings():
     # On import it calls a function of importlib that Python 3.11 and 3.12 call deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from kafka import KafkaAdminClient
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
     from kafka import errors as kafka_errors
     from kafka.admin import ConfigResource, ConfigResourceType
 
-__all__ = ["Cluster", "ConfigResource", "ConfigResourceType"]
+__all__ = [
+    "Cluster",
+    "ConfigResource",
+    "ConfigResourceType",
+    "KafkaConsumer",
+    "KafkaProducer",
+    "TopicPartition",
+]
 
 MAX_RECORD = 10 << 20
 """The largest record in bytes: that of the embedded log, with its key and headers."""

@@ -12,33 +12,19 @@ Killed at any instant, it goes on from the checkpoint when it is started again.
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import msgspec
-
-from pipeline.errors import LogError
 from pipeline.log.embedded import EmbeddedLog, LogPosition
-from pipeline.log.partition import shard_of
 from pipeline.runtimes.engine import Engine, LogIdentity
-from pipeline.sources.edge import Routing, route
+from pipeline.runtimes.publisher import Publisher, make_directory, wall_clock_ms
 from pipeline.sources.subjects import Progress, SubjectMap
-from pipeline.timeline import BEGIN_OF_TIME
 from schemas.records import LIVE, RecordKind
 
-TICK_MS = 1_000
 FLUSH_MS = 1_000
 STEP_RECORDS = 10_000
-
-
-def wall_clock_ms() -> int:
-    """Milliseconds since the epoch; runtimes alone may ask."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,7 @@ class EmbeddedSettings:
     segment_bytes: int = 64 << 20
 
 
-class Embedded:
+class Embedded(Publisher):
     """The embedded pipeline over one data directory and one store.
 
     One thread applies and flushes. Any thread may publish, also while that one waits for a store
@@ -71,24 +57,11 @@ class Embedded:
     ) -> None:
         self.settings = settings
         self.engine = engine
-        self._clock = clock
-        self._now = 0
-        self._reading_clock = threading.Lock()
-        # Guards the subject map and the log's group: they must agree on the order of events.
-        self._publishing = threading.RLock()
-        self._last_tick = 0
         self._last_flush = 0
         self.unflushed = 0
         """Records that were applied since the last flush."""
         directory = settings.directory
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = (
-                f"the data directory {directory} cannot be made: {error.strerror}; name another "
-                "with --data-dir"
-            )
-            raise LogError(msg) from error
+        make_directory(directory)
         self.log = EmbeddedLog.open(
             directory / "log", settings.shards, segment_bytes=settings.segment_bytes
         )
@@ -98,6 +71,7 @@ class Embedded:
             self.log.close()
             raise
         self._position = self.log.begin
+        super().__init__(self.log, self.subjects, clock, engine.settings.max_skew_ms)
 
     def start(self) -> None:
         """Recover, and apply everything that is in the log.
@@ -138,12 +112,7 @@ class Embedded:
                     done = before.items_done + (record.kind == RecordKind.EVENT)
                     ended = before.ended or record.kind == RecordKind.END
                     ingests[record.domain] = Progress(done, ended, before.name)
-                if record.kind == RecordKind.EVENT:
-                    seen = route(record.payload)
-                    self.subjects.observe(
-                        seen.site, seen.identities, record.subject, now_ms=record.ingest_ms
-                    )
-                    self._link(seen, record.ingest_ms)
+                self.observe(record)
         for domain, progress in ingests.items():
             self.subjects.set_progress(domain, progress)
         self.save_subjects()
@@ -173,56 +142,6 @@ class Embedded:
 
     # -- into the log -----------------------------------------------------------------------
 
-    def now(self) -> int:
-        """The ingest time: the clock, but never earlier than what was given out before."""
-        with self._reading_clock:
-            self._now = max(self._now, self._clock())
-            return self._now
-
-    def publish(
-        self, domain: str, payloads: Iterable[bytes], lateness_ms: int | None = None
-    ) -> None:
-        """Put payloads into the log; when this returns they are safe. Any thread may call it.
-
-        Args:
-            domain: where they belong.
-            payloads: events as their source sent them, valid or not.
-            lateness_ms: of a file: its watermark then moves to the latest event time among the
-                payloads less this, by a tick that is safe together with them. A time too far in the
-                future is that of a dead letter, and moves nothing.
-
-        Raises:
-            LogFull: no space; none of them is in the log, offer them again.
-            LogError: the log takes no more, see `EmbeddedLog`.
-        """
-        with self._publishing:
-            now = self.now()
-            latest, possible = BEGIN_OF_TIME, now + self.engine.settings.max_skew_ms
-            for payload in payloads:
-                seen = route(payload)
-                subject = self.subjects.subject(seen.site, seen.identities, now_ms=now)
-                self._link(seen, now)
-                shard = shard_of(subject, self.settings.shards)
-                self._append(shard, RecordKind.EVENT, domain, subject, payload)
-                if seen.occurred_ms is not None and seen.occurred_ms <= possible:
-                    latest = max(latest, seen.occurred_ms)
-            if lateness_ms is not None and latest > BEGIN_OF_TIME:
-                tick = str(latest - lateness_ms).encode()
-                for shard in range(self.settings.shards):
-                    self._append(shard, RecordKind.TICK, domain, "", tick)
-            self.log.commit()
-
-    def publish_everywhere(self, kind: RecordKind, domain: str, payload: bytes = b"") -> None:
-        """Put one record into every shard: a tick, an end, a changed configuration.
-
-        Raises:
-            LogError: see `publish`.
-        """
-        with self._publishing:
-            for shard in range(self.settings.shards):
-                self._append(shard, kind, domain, "", payload)
-            self.log.commit()
-
     def configure(self, site: str, version: str, content: str, who: str) -> bool:
         """Let a configuration enter the log, unless it is in force already.
 
@@ -232,42 +151,18 @@ class Embedded:
         shards = self.engine.stage1.shards.values()
         if all(shard.configs.get(site) == version for shard in shards):
             return False
-        now = self.now()
-        event = {
-            "event_type": "config.changed",
-            "event_id": f"config:{site}:{version}:{now}",
-            "site": site,
-            "source": "goldpan",
-            "occurred_at": datetime.fromtimestamp(now / 1000, UTC).isoformat(),
-            "who": who,
-            "content_hash": version,
-            "content": content,
-        }
-        self.publish_everywhere(RecordKind.EVENT, LIVE, msgspec.json.encode(event))
+        self.announce(site, version, content, who)
         return True
 
-    def tick(self) -> None:
-        """Put a tick into every shard, if a second has passed since the last."""
-        if self.now() - self._last_tick >= TICK_MS:
-            self._last_tick = self._now
-            self.publish_everywhere(RecordKind.TICK, LIVE)
+    def rejected(self, domain: str) -> int:
+        """Dead letters of a domain in this process."""
+        return self.engine.stage1.ledger.rejected[domain]
 
     def save_subjects(self) -> None:
         """Make the subject map durable up to the end of the log."""
         with self._publishing:
             place = {"identity": self.log.identity, "position": list(self.log.end)}
             self.subjects.save(json.dumps(place))
-
-    def _append(
-        self, shard: int, kind: RecordKind, domain: str, subject: str, payload: bytes
-    ) -> None:
-        if self.log.uncommitted_bytes + len(payload) > _COMMIT_BYTES:
-            self.log.commit()
-        self.log.append(shard, kind, self._now, domain=domain, subject=subject, payload=payload)
-
-    def _link(self, seen: Routing, now_ms: int) -> None:
-        if seen.linked is not None:
-            self.subjects.link(seen.site, *seen.linked, now_ms=now_ms)
 
     # -- out of the log ---------------------------------------------------------------------
 
@@ -322,7 +217,3 @@ class Embedded:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_COMMIT_BYTES = 16 << 20
-"""A group of the log is committed early when it would grow past this."""

@@ -8,14 +8,14 @@ record on every shard closes the domain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from pipeline.errors import InputError, TooManyBadEvents
-from pipeline.runtimes.embedded import Embedded
 from pipeline.sources.source import Source
-from pipeline.sources.subjects import Progress
+from pipeline.sources.subjects import Progress, SubjectMap
 from schemas.records import RecordKind
 
 CHUNK = 5_000
@@ -42,8 +42,37 @@ class IngestResult:
     known: bool = False
 
 
+class Intake(Protocol):
+    """Where files go: see `runtimes.embedded.Embedded` and `runtimes.kafka.KafkaPublisher`."""
+
+    subjects: SubjectMap
+
+    def publish(
+        self, domain: str, payloads: Sequence[bytes], lateness_ms: int | None = None
+    ) -> None:
+        """Put payloads into the log, and a file's watermark behind them."""
+
+    def publish_everywhere(self, kind: RecordKind, domain: str, payload: bytes = b"") -> None:
+        """Put one record into every shard."""
+
+    def tick(self) -> None:
+        """Let time pass."""
+
+    def save_subjects(self) -> None:
+        """Make the subject map durable."""
+
+    def rejected(self, domain: str) -> int:
+        """Dead letters of a domain in this process."""
+
+    def catch_up(self) -> None:
+        """Apply what is in the log, where this process does so."""
+
+    def settle(self) -> None:
+        """Have it in the store too, where this process does so."""
+
+
 def ingest(
-    pipeline: Embedded,
+    pipeline: Intake,
     source: Source,
     domain: str,
     limits: IngestLimits,
@@ -68,8 +97,7 @@ def ingest(
         pipeline.settle()
         return IngestResult(before.items_done, before.items_done, 0, known=True)
     done = start = before.items_done if before is not None else 0
-    rejections = pipeline.engine.stage1.ledger.rejected
-    rejected_before = rejections[domain]
+    rejected_before = pipeline.rejected(domain)
     events = source.events()
     _skip(events, start)
     # Chunks end at the same events whether the run was cut off or not, and so do its watermarks.
@@ -86,7 +114,7 @@ def ingest(
         pipeline.catch_up()
         progress(done)
         if broken is None:
-            _check(pipeline, rejections[domain] - rejected_before, limits, done - start)
+            _check(pipeline, pipeline.rejected(domain) - rejected_before, limits, done - start)
     if broken is not None:
         pipeline.settle()
         raise broken
@@ -94,7 +122,7 @@ def ingest(
     pipeline.settle()
     pipeline.subjects.set_progress(domain, Progress(done, ended=True, name=source.name))
     pipeline.save_subjects()
-    return IngestResult(done, start, rejections[domain] - rejected_before)
+    return IngestResult(done, start, pipeline.rejected(domain) - rejected_before)
 
 
 def _read(events: Iterator[bytes], most: int) -> tuple[list[bytes], InputError | None]:
@@ -112,9 +140,9 @@ def _skip(events: Iterator[bytes], count: int) -> None:
         pass
 
 
-def _check(pipeline: Embedded, rejected: int, limits: IngestLimits, read: int) -> None:
+def _check(pipeline: Intake, rejected: int, limits: IngestLimits, read: int) -> None:
     if read >= limits.min_records and rejected > limits.share * read:
-        pipeline.flush()
+        pipeline.settle()
         msg = (
             f"stopped: {rejected:,} of {read:,} events are dead letters, more than the allowed "
             f"{limits.share:.0%}; look at them with 'goldpan dead-letters list', or allow more "

@@ -1,0 +1,228 @@
+"""Records in, the same records on a Kafka topic out: acknowledged by every replica in step.
+
+A shard is a partition of the topic, and the record's timestamp is its ingest time, so whoever reads
+the topic finds what a reader of the embedded log finds. Kind and domain are in headers, where they
+are not those of a live event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, Self
+
+from pipeline.errors import BrokerRefused, BrokerUnavailable
+from pipeline.log.cluster import (
+    MAX_RECORD,
+    Cluster,
+    KafkaConsumer,
+    KafkaProducer,
+    TopicPartition,
+)
+from pipeline.log.topics import existing
+from schemas.records import LIVE, LogRecord, RecordKind
+
+_DELIVERY_MS = 60_000
+"""How long a record is offered to a broker that does not take it."""
+_READ_MS = 500
+_KIND, _DOMAIN = "kind", "domain"
+
+Headers = list[tuple[str, bytes]]
+
+
+class Message(Protocol):
+    """A record as a Kafka client gives it."""
+
+    partition: int
+    offset: int
+    timestamp: Any
+    key: Any
+    value: Any
+    headers: Any
+
+
+def headers_of(kind: RecordKind, domain: str) -> Headers:
+    """The headers of a record; none for a live event."""
+    headers: Headers = []
+    if kind != RecordKind.EVENT:
+        headers.append((_KIND, kind.name.encode()))
+    if domain != LIVE:
+        headers.append((_DOMAIN, domain.encode()))
+    return headers
+
+
+def record_of(message: Message, ingest_ms: int) -> LogRecord:
+    """A message as a record, whoever wrote it: what its headers do not say is that of a live event.
+
+    A kind that this version does not know is read as an event, and decode says what is wrong.
+    """
+    said: Mapping[str, bytes] = dict(message.headers or ())
+    kind = said.get(_KIND, b"EVENT").decode(errors="replace")
+    return LogRecord(
+        message.partition,
+        message.offset,
+        RecordKind.__members__.get(kind, RecordKind.EVENT),
+        ingest_ms,
+        said.get(_DOMAIN, LIVE.encode()).decode(errors="replace"),
+        (message.key or b"").decode("utf-8", "replace"),
+        message.value or b"",
+    )
+
+
+class KafkaLog:
+    """The writing side of the topic of events, and its end. One thread at a time.
+
+    Raises:
+        BrokerRefused: the topic is missing, or has another number of partitions.
+        BrokerUnavailable: no broker answers.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.topic = cluster.topics.name_of("events")
+        self.shards = cluster.topics.shards
+        self._cluster = cluster
+        self._sent: list[Any] = []
+        self._bytes = 0
+        topic = existing(cluster).get(self.topic)
+        if topic is None or topic.partitions != self.shards:
+            found = "is missing" if topic is None else f"has {topic.partitions} partitions"
+            msg = (
+                f"topic {self.topic} {found}, and {self.shards} are configured: see 'goldpan topics"
+                " check'"
+            )
+            raise BrokerRefused(msg)
+        self.identity = topic.identity
+        """The topic's own: another one is another log."""
+        self.ends = [0] * self.shards
+        """Per shard, the offset after the last record that this log has written."""
+        with cluster.plainly():
+            self._producer = KafkaProducer(
+                **cluster.options(),
+                acks="all",
+                enable_idempotence=True,
+                compression_type="gzip" if cluster.topics.compression == "gzip" else None,
+                linger_ms=5,
+                batch_size=256 << 10,
+                max_request_size=MAX_RECORD,
+                delivery_timeout_ms=_DELIVERY_MS,
+                max_block_ms=_DELIVERY_MS,
+                allow_auto_create_topics=False,
+            )
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Bytes of the group that awaits `commit`."""
+        return self._bytes
+
+    def append(
+        self,
+        shard: int,
+        kind: RecordKind,
+        ingest_ms: int,
+        *,
+        domain: str,
+        subject: str,
+        payload: bytes,
+    ) -> None:
+        """Send a record; it is safe after `commit`.
+
+        Raises:
+            BrokerRefused: it is larger than the topic takes, or the broker refuses it.
+            BrokerUnavailable: there is no room for it because no broker answers.
+        """
+        with self._cluster.plainly():
+            future = self._producer.send(
+                self.topic,
+                value=payload,
+                key=subject.encode("utf-8", "surrogatepass") or None,
+                partition=shard,
+                timestamp_ms=ingest_ms,
+                headers=headers_of(kind, domain),
+            )
+        self._sent.append(future)
+        self._bytes += len(payload)
+
+    def commit(self) -> None:
+        """Return when every record of the group is acknowledged by the replicas in step.
+
+        Raises:
+            BrokerUnavailable: not all are. Some may be in the log: send all again, those that are
+                there twice are recognised by their ids.
+            BrokerRefused: the broker refuses one of them.
+        """
+        sent, self._sent, self._bytes = self._sent, [], 0
+        with self._cluster.plainly():
+            self._producer.flush()
+            for future in sent:
+                at = future.get(timeout=_DELIVERY_MS / 1000)
+                self.ends[at.partition] = at.offset + 1
+
+    def close(self) -> None:
+        """Let go of the broker; what is not committed may be lost."""
+        self._producer.close(timeout=5)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class KafkaReader:
+    """Reads the topic of events outside any consumer group: for recovery and for tools."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._topic = cluster.topics.name_of("events")
+        self._partitions = [TopicPartition(self._topic, s) for s in range(cluster.topics.shards)]
+        with cluster.plainly():
+            self._consumer = KafkaConsumer(
+                **cluster.options(), enable_auto_commit=False, fetch_max_bytes=50 << 20
+            )
+            self._consumer.assign(self._partitions)
+
+    def bounds(self) -> tuple[list[int], list[int]]:
+        """Per shard, the offset of the oldest record that is kept, and of the next one."""
+        with self._cluster.plainly():
+            first = self._consumer.beginning_offsets(self._partitions)
+            after = self._consumer.end_offsets(self._partitions)
+        return [first[p] for p in self._partitions], [after[p] for p in self._partitions]
+
+    def read(self, begin: Sequence[int], end: Sequence[int]) -> Iterator[LogRecord]:
+        """The records of every shard from `begin` up to, not including, `end`.
+
+        Each shard's come in its order, those of several shards as they are fetched.
+
+        Raises:
+            BrokerUnavailable: no broker answers for a minute.
+        """
+        left = {p for p, b, e in zip(self._partitions, begin, end, strict=True) if b < e}
+        for partition, offset in zip(self._partitions, begin, strict=True):
+            self._consumer.seek(partition, offset)
+        idle_ms = 0
+        while left:
+            with self._cluster.plainly():
+                fetched = self._consumer.poll(timeout_ms=_READ_MS)
+            idle_ms = 0 if fetched else idle_ms + _READ_MS
+            if idle_ms > _DELIVERY_MS:
+                msg = f"Kafka at {self._cluster.servers} gives no records of {self._topic}"
+                raise BrokerUnavailable(msg)
+            for partition, messages in fetched.items():
+                last = end[partition.partition]
+                yield from _records(message for message in messages if message.offset < last)
+                if messages[-1].offset >= last - 1:
+                    left.discard(partition)
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _records(messages: Iterable[Message]) -> Iterator[LogRecord]:
+    for message in messages:
+        yield record_of(message, message.timestamp)
