@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "run",
     "keys": "keys",
     "schema": "schema",
+    "simulate": "simulate",
     "ingest": "ingest",
     "report": "report",
     "parity": "parity",

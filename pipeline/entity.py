@@ -14,7 +14,8 @@ while it is open, called at its deadlines, written to its fact table.
         reads = fields_read(types, {...})   # which of the events' fields its steps keep
         ids_of, begin, settle, count, row   # see below; all pure
 
-    schemas.rows.FACTS          the fact table, with site and id first, `revision`, `state`, `shard`
+    schemas.rows.FACTS          the fact table: site and id first, `revision`, `state`, `shard`,
+                                and `events`, 0 where they all tell of another entity now
     pipeline.topology.FAMILIES  the class
     schemas/metrics.yaml        the base family that its cells count in
 
@@ -184,6 +185,15 @@ class Entity(ABC, Generic[F]):
 
     # -- what is common ---------------------------------------------------------------------
 
+    @property
+    def open(self) -> bool:
+        """Whether more is expected; not of one whose events all tell of another now."""
+        return bool(self.steps) and self.fact.open
+
+    def counted(self) -> list[Cell]:
+        """What it counts as: nothing without an event."""
+        return self.count() if self.steps else []
+
     def takes(self, event: Event) -> bool:
         """Whether there is room for the event."""
         return len(self.steps) < MAX_STEPS or event.event_id in self.steps
@@ -221,6 +231,12 @@ class Entity(ABC, Generic[F]):
             self._corrected = self._corrected or bool(step.corrects)
             self._read_again()
 
+    def withdraw(self, event_id: str, revision: int) -> None:
+        """Forget an event: a higher version of it tells of another entity."""
+        del self.steps[event_id]
+        self.revision = revision
+        self._read_again()
+
     def pass_deadline(self, due: int, revision: int) -> None:
         """The deadline `due` has passed."""
         self.passed = max(self.passed, due)
@@ -228,10 +244,13 @@ class Entity(ABC, Generic[F]):
         self.settle()
 
     def _read_again(self) -> None:
-        """Read all steps anew, because one came late, was corrected or replaced."""
+        """Read all steps anew, because one came late, was corrected, replaced or withdrawn."""
         self.fact = read_all(self.begin(), self.steps.values())
-        self._newest = max(self.steps.values())
-        self.settle()
+        self._newest = max(self.steps.values(), default=_BEFORE_ALL)
+        if self.steps:
+            self.settle()
+        else:
+            self.due, self.passed = None, 0
 
     def snapshot(self) -> str:
         """The whole state as JSON."""

@@ -33,10 +33,12 @@ class Lookup:
 
     `event_ids` are asked per shard, among the raw events up to its revision in `covered`, which is
     that of the checkpoint: what came after is about to be read again, and would be taken for a
-    duplicate of itself. Dead letters do not count as seen.
+    duplicate of itself. Dead letters do not count as seen. Of those in `told` the payload is wanted
+    too.
     """
 
     event_ids: Mapping[int, Sequence[EventKey]] = field(default_factory=dict)
+    told: frozenset[tuple[int, EventKey]] = frozenset()
     covered: Mapping[int, int] = field(default_factory=dict)
     entities: Sequence[EntityKey] = ()
     callers: Sequence[CallerKey] = ()
@@ -51,6 +53,8 @@ class Found:
     """The answers, by what was asked; what the store does not have is absent."""
 
     versions: Mapping[tuple[int, EventKey], int] = field(default_factory=dict)
+    told: Mapping[tuple[int, EventKey], bytes] = field(default_factory=dict)
+    """The payload of the highest version."""
     entities: Mapping[EntityKey, Stored] = field(default_factory=dict)
     callers: Mapping[CallerKey, Stored] = field(default_factory=dict)
     rows: Mapping[tuple[int, RowKey], tuple[dict[Measure, int], int]] = field(default_factory=dict)

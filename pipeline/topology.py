@@ -2,9 +2,10 @@
 
 The core has no clock, no randomness and does no I/O. Where it must know something that is not in
 memory, it *asks*: `process` is a generator that yields a `Lookup` and is sent a `Found`. One batch
-goes through in four steps, each with at most one lookup:
+goes through in four steps, each with few lookups:
 
-    1 decode     bytes -> events; which ids may be duplicates, which entities are unknown?
+    1 decode     bytes -> events; which ids may be duplicates, which entities are unknown? of whom
+                 did lower versions tell, and are those unknown?
     2 apply      records in offset order: watermarks, timers, operators -> what changed
     3 callers    changed entities -> distinct callers; which callers are unknown?
     4 fold       what changed, in order -> rows, partials; which rows are unknown?
@@ -16,7 +17,7 @@ the same rows.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.contribution import CallerKey
 from pipeline.decode import DeadLetter, Decoder
@@ -86,7 +87,9 @@ class Stage1:
         self._settings = settings
         self._callers: dict[CallerKey, Caller] = {}
         self._decoder = Decoder(max_skew_ms=settings.max_skew_ms)
-        self._applier = Applier(FAMILIES, self.ledger, self.rules, settings.allowed_lateness_ms)
+        self._applier = Applier(
+            FAMILIES, self._decoder, self.ledger, self.rules, settings.allowed_lateness_ms
+        )
         self._sets = DimensionSets(
             {
                 name: {
@@ -115,6 +118,15 @@ class Stage1:
         decoded = self._decode(fresh)
         lookup = self._unknown(fresh, decoded)
         found = (yield lookup) if lookup else Found()
+        before = [
+            key
+            for (shard, _), payload in found.told.items()
+            for _, key in self._applier.told(payload)
+            if key not in self.shards[shard].entities and key not in found.entities
+        ]
+        if before:
+            more = yield Lookup(entities=before)
+            found = replace(found, entities={**found.entities, **more.entities})
         self._apply(fresh, decoded, found)
         steps = self._applier.steps
         self._applier.steps = []
@@ -134,6 +146,7 @@ class Stage1:
         self, records: Sequence[LogRecord], decoded: Sequence[Event | DeadLetter | None]
     ) -> Lookup:
         ids: dict[int, set[EventKey]] = {}
+        told: set[tuple[int, EventKey]] = set()
         entities: dict[EntityKey, None] = {}
         for record, event in zip(records, decoded, strict=True):
             if event is None or isinstance(event, DeadLetter):
@@ -141,13 +154,17 @@ class Stage1:
             state = self.shards[record.shard]
             recent = state.recent
             seen = recent.version(event.site, event.event_id)
-            if seen is None and recent.must_ask(event.occurred_ms):
+            is_forgotten = seen is None and recent.must_ask(event.occurred_ms)
+            if is_forgotten or (seen is not None and event.version > seen):
                 ids.setdefault(record.shard, set()).add((event.site, event.event_id))
+                if event.version:
+                    told.add((record.shard, (event.site, event.event_id)))
             for _, key in self._applier.keys_of(event):
                 if key not in state.entities:
                     entities[key] = None
         return Lookup(
             event_ids={shard: sorted(wanted) for shard, wanted in ids.items()},
+            told=frozenset(told),
             covered={shard: self.shards[shard].covered for shard in ids},
             entities=list(entities),
         )

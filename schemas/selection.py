@@ -47,12 +47,10 @@ class Selection:
 
     def where(self, site: str) -> list[str]:
         """Return the conditions on a row; `site` is SQL."""
-        kept = (
-            f"{TABLE}.dims = {literal(self.dimension_set)}"
-            if isinstance(self.family, BaseFamily)
-            else f"{self.time} IS NOT NULL"
-        )
-        return [f"{TABLE}.site = {site}", kept]
+        if isinstance(self.family, BaseFamily):
+            return [f"{TABLE}.site = {site}", f"{TABLE}.dims = {literal(self.dimension_set)}"]
+        # Without events there is nothing: they all tell of another contact now.
+        return [f"{TABLE}.site = {site}", f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
 
     def value(self, formula: Formula) -> str:
         """Return a formula's value over a group's rows."""

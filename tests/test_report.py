@@ -66,7 +66,7 @@ def put_minutes(store: Client, site: str, *rows: dict[str, Any]) -> None:
 
 def put_contacts(store: Client, site: str, *rows: dict[str, Any]) -> None:
     """Write contact facts; an identity and a start are made up where not given."""
-    blank = {"site": site, "started_at": at(), "revision": 1}
+    blank = {"site": site, "started_at": at(), "revision": 1, "events": 1}
     full = [blank | {"contact_id": f"c{i}"} | row for i, row in enumerate(rows)]
     columns = sorted({column for row in full for column in row})
     values = [[row.get(column) for column in columns] for row in full]

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -18,22 +17,23 @@ from pipeline.commands.common import EXAMPLE_SITE, connect, tell
 from pipeline.commands.parity import verdict_line
 from pipeline.config import canonical_json, content_hash, load_site
 from pipeline.parity.check import check
-from pipeline.report import Report
+from pipeline.report import Report, parse_moment
 from pipeline.report_output import as_text
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.ingest import IngestLimits, ingest
 from pipeline.runtimes.patience import Patience
+from pipeline.simulator.centre import DAY_MS, Settings
+from pipeline.simulator.source import Simulated
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
-from pipeline.sources.generated import GeneratedCentre
 from pipeline.topology import TopologySettings
 from schemas.catalogue import load_catalogue
 from schemas.site import SiteConfig
 
-DAY = date(2026, 3, 2)
+DAY = "2026-03-02"
 SEED = 20260302
-CALLS = 1_200
+SEATS = 20
 METRICS = ("offered", "answered", "abandon_rate", "service_level", "asa", "aht")
 
 
@@ -64,7 +64,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace, site: SiteConfig) -> int:
-    source = GeneratedCentre(SEED, site.site, site.zone, DAY, days=1, calls_per_day=CALLS)
+    start = parse_moment(DAY, site.time_zone)
+    start_ms = round(start.timestamp() * 1000)
+    settings = Settings(site.site, site.zone, start_ms, seats=SEATS, seed=SEED)
+    source = Simulated(settings, start_ms + DAY_MS, site.limits)
     client = connect(options)
     patience = Patience(tell)
     engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
@@ -73,15 +76,18 @@ def _demo(options: argparse.Namespace, site: SiteConfig) -> int:
         pipeline.configure(site.site, content_hash(site), canonical_json(site), "goldpan demo")
         console = Console(file=sys.stderr)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(f"{source.size:,} calls", total=source.size)
+            task = bar.add_task(DAY, total=source.size)
             result = ingest(
                 pipeline,
                 source,
-                f"generated:{SEED}",
+                f"simulated:{SEED}",
                 IngestLimits(),
                 lambda _: bar.update(task, completed=source.position),
             )
-    print(f"{source.size:,} calls of {DAY:%A} {DAY} at {site.name.en}: {result.events:,} events\n")
+    contacts = source.truth()["contacts"]
+    print(
+        f"{contacts:,} contacts of {start:%A} {DAY} at {site.name.en}: {result.events:,} events\n"
+    )
     _report(client, site)
     parity = check(client, site.site)
     client.close()

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.parity import calls_sql, intake_sql
-from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, quoted
+from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, MOVED, MOVES, quoted
 
 DAY_MS = 86_400_000
 EVENTS_AT_ONCE = 250_000
@@ -121,6 +121,10 @@ def check(
     )
     calls_days = _days(store, site, "event_time", "call_minutes")
     intake_days = _days(store, site, "ingest_time", "intake_minutes")
+    store.execute(f"DROP TEMPORARY TABLE IF EXISTS {MOVED}")
+    store.execute(
+        f"CREATE TEMPORARY TABLE {MOVED} ENGINE = Memory AS {MOVES}{_SETTINGS}", {"site": site}
+    )
     events = sum(count for _, count in calls_days)
     done = in_doubt = 0
     bounds = start_ms, end_ms
@@ -143,6 +147,7 @@ def check(
         store.execute(f"DROP TEMPORARY TABLE {_CONTACTS}")
         done += count
         progress(done, 2 * events)
+    store.execute(f"DROP TEMPORARY TABLE {MOVED}")
     for row_from, row_to, count in _spans(intake_days, events_at_once, 0, *bounds):
         params = {"site": site, "row_from": row_from, "row_to": row_to}
         _compare(store, intake, params)

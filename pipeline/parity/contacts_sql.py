@@ -3,9 +3,10 @@
 The definitions, in the order in which the query applies them:
 
 - *Standing events.* Of one event id the highest version stands, of equal ones the first in the log;
-  dead letters never. An event that another one `corrects` does not stand, and of several that
-  correct the same one only the highest version does, or else the greatest id. Where nothing would
-  stand, because corrections go round in a circle, all do.
+  dead letters never. If it names another contact than a lower one did, on the same shard, the lower
+  one does not stand in its contact. An event that another one `corrects` does not stand, and of
+  several that correct the same one only the highest version does, or else the greatest id. Where
+  nothing would stand, because corrections go round in a circle, all do.
 - *Order.* Event time, then the natural order of a call's stages, then the id.
 - *A stay* begins with an entry into a queue, unless the contact waits in that queue already, and
   ends with the first exit, or with the entry into another queue (it flowed out). An answer or a
@@ -81,6 +82,31 @@ def stepwise(source: str, *steps: str) -> str:
     return source
 
 
+MOVED = "parity_moved"
+"""A table of the events that stand in another contact: shard, event_id, and each former contact."""
+
+MOVES = f"""
+SELECT shard, event_id, arrayJoin(arrayFilter(c -> c != stands_in, contacts)) AS contact
+FROM (
+    SELECT
+        shard, event_id, groupUniqArray(contact) AS contacts,
+        argMax(contact, (version, -place)) AS stands_in
+    FROM (
+        SELECT
+            shard, event_id, version, {PLACE} AS place,
+            if(event_type IN ({_STAGE_LIST}), {CONTACT}, '') AS contact
+        FROM raw_events FINAL
+        WHERE site = %(site)s AND kind = 'event' AND event_id IN (
+            SELECT event_id FROM raw_events
+            WHERE site = %(site)s AND kind = 'event' AND event_id != '' AND version > 0)
+          AND (shard, generation, offset) NOT IN (
+              SELECT shard, generation, offset FROM dead_letters)
+    )
+    GROUP BY shard, event_id
+    HAVING length(contacts) > 1
+)
+"""
+
 _EVENTS = stepwise(
     f"""
     SELECT
@@ -95,11 +121,12 @@ _EVENTS = stepwise(
     stands.1 AS type, stands.2 AS event_subject, stands.3 AS event_domain, stands.4 AS event_place,
     JSONExtract(stands.5, '{_PAYLOAD}') AS said
     """,
-    """
+    f"""
     toUnixTimestamp64Milli(
         parseDateTime64BestEffort(said.occurred_at, 6, 'UTC')::DateTime64(3, 'UTC')) AS at,
     startsWith(type, 'call.') AS is_call,
-    type = 'call.queued' AS is_entry
+    type = 'call.queued' AS is_entry,
+    (shard, event_id, contact) IN (SELECT shard, event_id, contact FROM {MOVED}) AS is_moved
     """,
 )
 
@@ -119,15 +146,16 @@ FROM (
             max(event_place) OVER whole AS last_place,
             groupUniqArray(event_domain) OVER whole AS domains,
             argMin(event_subject, first_place) OVER whole AS subject,
-            max((event_version, event_id)) OVER (
+            maxIf((event_version, event_id), NOT is_moved) OVER (
                 PARTITION BY shard, contact, said.corrects) AS last_word,
-            NOT has(groupUniqArray(said.corrects) OVER whole, event_id)
+            NOT is_moved
+                AND NOT has(groupUniqArrayIf(said.corrects, NOT is_moved) OVER whole, event_id)
                 AND (said.corrects = '' OR (event_version, event_id) = last_word) AS is_valid
         FROM ({_EVENTS})
         WINDOW whole AS (PARTITION BY shard, contact)
     )
 )
-WHERE is_valid OR NOT is_any_valid
+WHERE is_valid OR NOT is_any_valid AND NOT is_moved
 """
 
 _WHOLE = f"""

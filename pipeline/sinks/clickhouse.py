@@ -94,30 +94,43 @@ class ClickHouseStore:
 
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
-        versions = dict(self._versions(lookup))
+        versions, told = self._events(lookup)
         entities = dict(self._entities(lookup.entities))
         callers = dict(self._callers(lookup.callers))
         rows = dict(self._rows(lookup.rows))
-        return Found(versions, entities, callers, rows)
+        return Found(versions, told, entities, callers, rows)
 
-    def _versions(self, lookup: Lookup) -> Iterator[tuple[tuple[int, EventKey], int]]:
+    def _events(
+        self, lookup: Lookup
+    ) -> tuple[dict[tuple[int, EventKey], int], dict[tuple[int, EventKey], bytes]]:
+        """The highest versions; and of those wanted, what they said."""
+        versions: dict[tuple[int, EventKey], int] = {}
+        told: dict[tuple[int, EventKey], bytes] = {}
         for shard, keys in lookup.event_ids.items():
             for site, ids in _by_site(keys).items():
+                wanted = [id_ for id_ in ids if (shard, (site, id_)) in lookup.told]
                 for some in _chunks(ids):
-                    rows = self._client.execute(
-                        "SELECT event_id, max(version) FROM raw_events "
-                        "WHERE site = %(site)s AND shard = %(shard)s AND event_id IN %(ids)s "
-                        f"AND {_AT} <= %(covered)s AND (shard, generation, offset) NOT IN "
-                        f"({_LETTERS} AND event_id IN %(ids)s) GROUP BY event_id",
-                        {
-                            "site": site,
-                            "shard": shard,
-                            "ids": some,
-                            "covered": lookup.covered[shard],
-                        },
-                    )
-                    for event_id, version in rows:
-                        yield (shard, (site, event_id)), version
+                    said = self._last_words("max(version)", lookup, shard, site, some)
+                    versions |= {(shard, (site, id_)): version for id_, version in said}
+                for some in _chunks(wanted):
+                    last = f"argMax(payload, (version, -toInt64({_AT})))"
+                    for id_, payload in self._last_words(last, lookup, shard, site, some):
+                        told[shard, (site, id_)] = (
+                            payload if isinstance(payload, bytes) else payload.encode()
+                        )
+        return versions, told
+
+    def _last_words(
+        self, what: str, lookup: Lookup, shard: int, site: str, ids: Sequence[str]
+    ) -> Sequence[Sequence[Any]]:
+        """By event id `what` its records up to the checkpoint say, without the dead letters."""
+        return self._client.execute(
+            f"SELECT event_id, {what} FROM raw_events "
+            "WHERE site = %(site)s AND shard = %(shard)s AND event_id IN %(ids)s "
+            f"AND {_AT} <= %(covered)s AND (shard, generation, offset) NOT IN "
+            f"({_LETTERS} AND event_id IN %(ids)s) GROUP BY event_id",
+            {"site": site, "shard": shard, "ids": ids, "covered": lookup.covered[shard]},
+        )
 
     def _entities(self, keys: Iterable[EntityKey]) -> Iterator[tuple[EntityKey, Stored]]:
         by_site: dict[tuple[str, str], list[str]] = {}

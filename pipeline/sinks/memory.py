@@ -79,15 +79,19 @@ class MemoryStore:
     def lookup(self, lookup: Lookup) -> Found:
         """See `Store.lookup`."""
         versions: dict[tuple[int, EventKey], int] = {}
+        told: dict[tuple[int, EventKey], bytes] = {}
         wanted = {(shard, key) for shard, keys in lookup.event_ids.items() for key in keys}
         if wanted:
-            for (shard, at), row in self.raw.items():
+            for (shard, at), row in sorted(self.raw.items()):
                 key = (shard, (row.site, row.event_id))
                 is_seen = key in wanted and (shard, at) not in self.dead_letters
-                if is_seen and at <= lookup.covered[shard]:
-                    versions[key] = max(row.version, versions.get(key, 0))
+                if is_seen and at <= lookup.covered[shard] and row.version > versions.get(key, -1):
+                    versions[key] = row.version
+                    if key in lookup.told:
+                        told[key] = row.payload
         return Found(
             versions,
+            told,
             {key: self.entities[key][0] for key in lookup.entities if key in self.entities},
             {key: self.callers[key] for key in lookup.callers if key in self.callers},
             {

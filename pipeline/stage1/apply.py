@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import cast
 
 from pipeline.contribution import CallerKey, change
-from pipeline.decode import DeadLetter, DeadLetterReason
+from pipeline.decode import DeadLetter, DeadLetterReason, Decoder
 from pipeline.entity import MAX_STEPS, AnyEntity, EntityKey
 from pipeline.exchange import ConfigRow, Found
 from pipeline.operators import intake
@@ -32,6 +32,7 @@ class Applier:
 
     Args:
         families: what events tell of.
+        decoder: reads what lower versions of an event said.
         ledger: keeps what is kept of every record.
         rules: every configuration ever in force, by content hash; grows as they come in.
         allowed_lateness_ms: of the live domain.
@@ -40,6 +41,7 @@ class Applier:
     def __init__(
         self,
         families: Iterable[type[AnyEntity]],
+        decoder: Decoder,
         ledger: Ledger,
         rules: dict[str, SiteRules],
         allowed_lateness_ms: int,
@@ -49,6 +51,7 @@ class Applier:
         for family in families:
             for event_type in family.types:
                 self._readers.setdefault(event_type, []).append(family)
+        self._decoder = decoder
         self._ledger = ledger
         self._rules = rules
         self._lateness_ms = allowed_lateness_ms
@@ -75,6 +78,8 @@ class Applier:
             verdict = "rejected"
         else:
             state.recent.add(key, event.version, record.ingest_ms)
+            if known is not None:
+                self._withdraw(state, record, event, found)
         self._ledger.verdicts[verdict] += 1
         self._ledger.verdicts["late"] += verdict == "applied" and occurred < watermark
         counted = intake.count(
@@ -150,6 +155,41 @@ class Applier:
             for id_ in family.ids_of(event)
         ]
 
+    def told(self, payload: bytes) -> list[tuple[type[AnyEntity], EntityKey]]:
+        """The entities that an event told of, which was taken in once."""
+        event = self._decoder.decode(payload, END_OF_TIME)
+        return [] if isinstance(event, DeadLetter) else self.keys_of(event)
+
+    def _withdraw(self, state: ShardState, record: LogRecord, event: Event, found: Found) -> None:
+        """Take a lower version of the event out of the entities of which it no longer tells.
+
+        Either it is in the store up to the checkpoint, or in an entity that changed since then. One
+        that lies on another shard, because its subject is another one, is not found.
+        """
+        now = {key for _, key in self.keys_of(event)}
+        told = found.told.get((state.shard, (event.site, event.event_id)), b"")
+        before = {key: family for family, key in self.told(told) if key not in now}
+        before |= {
+            key: type(state.entities[key])
+            for key in state.dirty_entities
+            if key.site == event.site
+            and key not in now
+            and event.event_id in state.entities[key].steps
+        }
+        for key, family in before.items():
+            stored = found.entities.get(key)
+            is_known = stored is not None and stored.revision <= state.covered
+            if key not in state.entities and not is_known:
+                continue
+            entity = state.entities.get(key) or self._find(
+                state, family, key, record.subject, found
+            )
+            if event.event_id in entity.steps:
+                state.touch(entity)
+                entity.withdraw(event.event_id, state.revision(record.offset))
+                watermark = state.timeline.watermark(record.domain)
+                self._follow(state, entity, record.domain, watermark)
+
     def _happen(
         self, state: ShardState, record: LogRecord, event: Event, found: Found
     ) -> DeadLetter | None:
@@ -210,7 +250,7 @@ class Applier:
         """Note all that follows from a changed entity: what it counts as, caller, timer."""
         revision, steps = entity.revision, self.steps
         before = entity.cells
-        entity.cells = entity.count()
+        entity.cells = entity.counted()
         for add in change(before, entity.cells, revision):
             steps.append((state, domain, watermark, add))
         caller = entity.caller
@@ -257,7 +297,7 @@ class Applier:
 
 def adopt(state: ShardState, entity: AnyEntity) -> None:
     """Take up an entity that was restored: what it counts as already, and its timer."""
-    entity.cells = entity.count()
+    entity.cells = entity.counted()
     entity.caller = caller_of(entity)
     schedule(state, entity)
 

@@ -111,7 +111,7 @@ class ShardState:
         yield CheckpointItem(shard, "meta", "", _dumps(meta))
         for key in self.dirty_entities:
             entity = self.entities[key]
-            if entity.fact.open:
+            if entity.open:
                 entity.persisted = True
                 yield self._entity_item(entity)
             elif entity.persisted:
@@ -177,7 +177,7 @@ class ShardState:
     def settled(self, now_ms: int) -> None:
         """All that changed is in the store: nothing is dirty any more, and memory may shrink."""
         for key in self.dirty_entities:
-            if self.entities[key].fact.open:
+            if self.entities[key].open:
                 self.closed.pop(key, None)
             else:
                 self.closed[key] = None

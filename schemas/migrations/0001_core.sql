@@ -147,7 +147,8 @@ ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(minute)
 ORDER BY (site, dims, minute, source, event_type, domain, shard);
 
--- Cold state that doubles as a list: who called on a day of the site's calendar.
+-- Cold state that doubles as a list: who called on a day of the site's calendar. Without contacts
+-- it is nobody: they have all moved to another day or caller, and the row is only what is left.
 CREATE TABLE IF NOT EXISTS callers
 (
     site LowCardinality(String),
@@ -164,7 +165,7 @@ ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(day)
 ORDER BY (site, day, caller);
 
--- One row per contact, revised in place. Unpartitioned: a correction may move started_at to
+-- One row per contact, revised in place; one without events is none any more. Unpartitioned: a correction may move started_at to
 -- another month, and the old row must still be replaced.
 CREATE TABLE IF NOT EXISTS contacts
 (

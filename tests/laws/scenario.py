@@ -46,9 +46,10 @@ class Mood:
     garble: float = 0.02
     disorder: float = 0.1
     circle: float = 0.02
+    move: float = 0.05
 
 
-TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0)
+TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -290,6 +291,9 @@ def deliver(
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
+    if chance() < mood.move:  # it was another call of the same caller
+        moved = {"version": random_.randint(1, 4), "contact_id": content["contact_id"] + "x"}
+        yield plain._replace(at=later, payload=encode(revised | moved))
     if chance() < mood.circle:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         back = {"version": 4, "corrects": mended["event_id"]}

@@ -42,6 +42,7 @@ def tables(client: Client) -> Views:
             ]
             for family, table in schema.FACTS.items()
             for row in _select(client, table)
+            if row["events"]
         },
         now={
             (family, row["site"], row[table.columns[1]]): [

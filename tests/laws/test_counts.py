@@ -29,6 +29,8 @@ def facts(store: MemoryStore) -> list[dict[str, object]]:
             continue
         version = json.loads(stored.state)[2]
         named: dict[str, object] = dict(zip(CONTACTS.columns, row, strict=True))
+        if not named["events"]:
+            continue
         rows.append(named | {"zone": SHANGHAI if version else NOWHERE})
     return rows
 

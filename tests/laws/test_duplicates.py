@@ -157,6 +157,37 @@ def test_a_refused_event_does_not_stand_in_the_way_of_one_with_its_id(
     assert by_measure == {"events": 3, "rejected": 1, "duplicates": 1}
 
 
+@pytest.mark.usefixtures("_memory")
+@pytest.mark.parametrize("later", [500, 60_000, 7_000_000])
+@pytest.mark.parametrize("types", [("call.queued", "call.queued"), ("call.queued", "kb.lookup")])
+def test_a_higher_version_that_tells_of_another_contact_leaves_the_first(
+    later: int, types: tuple[str, str]
+) -> None:
+    sent = [
+        Sent(START + later * version, "customer:k", LIVE, encode(content))
+        for version, (event_type, contact_id) in enumerate(
+            [(types[0], "a"), (types[1], "b"), (types[0], "c")]
+        )
+        for content in [
+            event(event_type, START, contact_id, queue="q", customer_id="k")
+            | {"event_id": "e", "version": version}
+        ]
+    ]
+    ring = event("call.ringing", START + 1000, "b", customer_id="k")
+    sent.append(Sent(START + 3 * later, "customer:k", LIVE, encode(ring)))
+    ticks = tuple(START + later * n + 100 for n in range(4))
+    second = (2, 1, "b") if types[1] == "call.queued" else (2, 0, "")
+    for count, offered, contacts in [(1, 1, "a"), second, (3, 1, "c"), (4, 1, "bc")]:
+        records = Scenario(tuple(sent[:count]), ticks, shards=1).records()
+        for flush_at in (range(len(records)), ()):
+            seen = views(run(records, 1, flush_at=flush_at))
+            assert {key[2] for key in seen.entities} == set(contacts)
+            site = [row for key, row in seen.merged().items() if key.dims == "site"]
+            assert sum(row["offered"] for row in site) == offered
+            assert sum(row["callers"] for row in site) == bool(contacts)
+            assert sum(row["contacts"] for row in site) == len(contacts)
+
+
 @tried(100)
 @given(
     events=st.lists(

@@ -1,7 +1,7 @@
 """A store flows in, what people would see in it flows out, in a form that can be compared.
 
 Views, not tables: `revision` is left out (DESIGN.md section 4), and so are rows and callers that
-count nothing, because a contribution that was taken back leaves such a row or none.
+count nothing and entities without events, because what was taken back leaves such a row or none.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def views(store: MemoryStore) -> Views:
         entities={
             tuple(key): [*row[:REVISION], *row[REVISION + 1 :]]
             for key, (_, row) in store.entities.items()
+            if row[FACTS[key.family].columns.index("events")]
         },
         now={
             tuple(key): [*row[:REVISION], *row[REVISION + 1 :]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,14 @@ import pytest
 from infra import clickhouse
 from pipeline.__main__ import main
 from pipeline.commands import demo
-from pipeline.sources.generated import GeneratedCentre
-from tests.parity.conftest import SITE, Ingest
+from tests.parity.conftest import Ingest
+from tests.simulator.conftest import simulated
 
 
 def test_parity_says_what_it_compared_and_fails_if_anything_differs(
     ingested: Ingest, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    centre = GeneratedCentre(1, SITE.site, SITE.zone, date(2026, 3, 2), days=1, calls_per_day=50)
-    client = ingested(centre)
+    client = ingested(simulated("2026-03-02", days=1, seats=1))
     assert main(["parity", "--clickhouse", database]) == 0
     out = capsys.readouterr().out
     assert "parity holds:" in out
@@ -38,13 +36,14 @@ def test_parity_says_what_it_compared_and_fails_if_anything_differs(
 
 
 def test_the_demo_reports_a_day_and_leaves_no_store_running(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(demo, "SEATS", 8)
     directory = tmp_path / "示例"
     assert main(["demo", "--data-dir", str(directory)]) == 0
     out = capsys.readouterr().out
     assert "Example call centre" in out
-    for queue in ("general", "complaints", "billing", "technical", "vip", "callback"):
+    for queue in ("general", "complaints", "billing", "technical", "vip", "chat"):
         assert f" {queue} " in out
     assert "Offered" in out
     assert "来电量" in out
@@ -56,7 +55,7 @@ def test_the_demo_removes_its_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(demo, "CALLS", 20)
+    monkeypatch.setattr(demo, "SEATS", 1)
     assert main(["demo"]) == 0
     assert "parity holds:" in capsys.readouterr().out
     assert not list(tmp_path.iterdir())

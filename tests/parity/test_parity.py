@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from pipeline.operators.contacts import state
+from pipeline import entity
+from pipeline.__main__ import main
 from pipeline.parity import calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
+from pipeline.simulator.disorder import Disorder, disturbed
 from pipeline.sinks.client import Client
 from pipeline.sources.bank_calls import BankCalls
-from pipeline.sources.generated import GeneratedCentre
-from pipeline.sources.generated_disorder import Disorder, disturbed
 from schemas.rows import row_families
 from tests.conftest import REAL_DATA
 from tests.parity.conftest import SITE, Ingest, Payloads
+from tests.simulator.conftest import simulated
 
 BEGIN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 DISORDER = Disorder(late=0.05, duplicate=0.05, corrected=0.1, bad=0.004, shuffled_within_ms=3_000)
@@ -47,13 +48,13 @@ def test_every_base_measure_and_every_dimension_is_compared() -> None:
 
 
 def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
-    centre = GeneratedCentre(5, SITE.site, SITE.zone, date(2026, 2, 1), days=28, calls_per_day=60)
+    centre = simulated("2026-02-01", days=28, seats=1, seed=5)
     client = ingested(Payloads(disturbed(centre.events(), 5, DISORDER), 60_000))
     parity = check(client, SITE.site)
     assert not differing(parity)
     counted = totals(parity)
     assert set(counted) >= {"duplicates", "late", "rejected", "transferred", "hold_abandoned"}
-    assert counted["contacts"] == centre.size
+    assert counted["contacts"] == centre.truth()["contacts"]
     # In spans of a few days each, with the contacts that reach over their borders, likewise.
     in_spans = check(client, SITE.site, events_at_once=4_000)
     assert not differing(in_spans)
@@ -164,7 +165,7 @@ def test_of_versions_and_corrections_the_last_word_counts(ingested: Ingest) -> N
 
 def test_what_arrived_is_counted_alike(ingested: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mended values once an event, of events that are kept; refused ones are not seen."""
-    monkeypatch.setattr(state, "MAX_STEPS", 2)
+    monkeypatch.setattr(entity, "MAX_STEPS", 2)
     full = event("f", "call.ended", 9, talk_ms=1, event_id="refused")
     elsewhere = event("g", "call.queued", 9, queue="general", event_id="refused")
     two = ["wait_ms dropped", "ring_ms dropped"]
@@ -193,6 +194,30 @@ def test_what_arrived_is_counted_alike(ingested: Ingest, monkeypatch: pytest.Mon
     assert counted["rejected"] == 2
     assert counted["duplicates"] == 2
     assert counted["repaired"] == 1
+
+
+def test_what_has_moved_away_is_neither_counted_nor_shown(
+    ingested: Ingest, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was another call, another day: nothing is left of the first, nor of its caller then."""
+    queued: dict[str, Any] = {"queue": "general", "phone_hash": "p", "event_id": "q"}
+    client = ingested(
+        Payloads(
+            [
+                event("m", "call.queued", 0, **queued),
+                event("n", "call.queued", 86_400, version=1, **queued),
+            ]
+        )
+    )
+    parity = check(client, SITE.site)
+    assert not differing(parity)
+    assert totals(parity)["contacts"] == totals(parity)["callers"] == 1
+    # What is left of it in the tables is state: no contact, no caller.
+    assert client.execute("SELECT contact_id FROM contacts FINAL WHERE events = 0") == [("m",)]
+    assert client.execute("SELECT count() FROM callers FINAL WHERE contacts = 0") == [(1,)]
+    by_day = ["--by", "day", "--format", "csv", "--clickhouse", database]
+    assert main(["report", "all=contact_count", "callers", "offered", *by_day]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["2026-03-03,1,1,1"]
 
 
 def test_who_still_waits_when_a_file_ends_has_waited_too_long(ingested: Ingest) -> None:

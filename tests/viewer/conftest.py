@@ -18,8 +18,8 @@ from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
-from pipeline.sources.generated import GeneratedCentre
 from pipeline.topology import TopologySettings
+from tests.simulator.conftest import simulated
 
 SITE = load_site(EXAMPLE_SITE)
 DAY = date(2026, 3, 2)
@@ -48,12 +48,12 @@ def day_store(server: clickhouse.Server, tmp_path_factory: pytest.TempPathFactor
         engine = Engine(
             TopologySettings(default_site=SITE.site), ClickHouseStore(client), Patience(print)
         )
-        source = GeneratedCentre(7, SITE.site, SITE.zone, DAY, days=1, calls_per_day=400)
+        source = simulated(DAY.isoformat(), days=1, seats=7, seed=7)
         directory = tmp_path_factory.mktemp("viewer-day")
         with Embedded(EmbeddedSettings(directory), engine) as pipeline:
             pipeline.start()
             pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
-            ingest(pipeline, source, "generated:7", IngestLimits(), lambda _: None)
+            ingest(pipeline, source, "simulated:7", IngestLimits(), lambda _: None)
     return url
 
 

@@ -60,7 +60,7 @@ def row_of(contact: Contact) -> tuple[Any, ...]:
         sum(leg.exit != "failed" for leg in fact.legs),
         int(left and wait is not None and wait <= limits.threshold_ms),
         int(leg is not None and leg.exit == "abandoned" and (wait or 0) <= limits.short_abandon_ms),
-        int(fact.open),
+        int(contact.open),
         fact.events,
         contact.domain,
         contact.snapshot(),

@@ -109,9 +109,9 @@ _BROKEN: Final[tuple[Callable[[Event, bytes], bytes], ...]] = (
     lambda event, payload: b"\xff\xfe" + payload,
     lambda event, payload: msgspec.json.encode(event | {"event_type": "call.whistled"}),
     lambda event, payload: msgspec.json.encode(event | {"occurred_at": "2199-01-01T00:00:00Z"}),
-    lambda event, payload: msgspec.json.encode(event | {"contact_id": None}),
+    lambda event, payload: msgspec.json.encode(event | {"event_id": None}),
 )
-"""Cut off, in another encoding, of an unknown type, far ahead of its time, without its key."""
+"""Cut off, in another encoding, of an unknown type, far ahead of its time, without its id."""
 
 
 def _ms(text: str) -> int:
