@@ -19,6 +19,7 @@ COMMANDS = {
     "schema": "schema",
     "simulate": "simulate",
     "ingest": "ingest",
+    "mapping": "mapping",
     "report": "report",
     "parity": "parity",
     "query": "query",

@@ -10,10 +10,14 @@ import hashlib
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from pipeline.errors import ConfigError
+from schemas.adapters import AdapterNames
 from schemas.catalogue import Catalogue, extend_catalogue
 from schemas.documents import DocumentError, read_document
 from schemas.kafka import KafkaConfig
+from schemas.mapping import TableMapping, mapping_problems
 from schemas.site import SiteConfig, site_problems
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -65,6 +69,30 @@ def load_kafka(path: Path) -> KafkaConfig:
         raise ConfigError(str(error)) from error
 
 
+def load_mapping(path: Path) -> TableMapping:
+    """Read and check how a table's columns become events.
+
+    Raises:
+        ConfigError: every problem of the file, one per line.
+    """
+    try:
+        return read_document(str(path), read_text(path), TableMapping, mapping_problems)
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
+def load_names(path: Path) -> AdapterNames:
+    """Read and check a site's words for what a vendor numbers.
+
+    Raises:
+        ConfigError: every problem of the file, one per line.
+    """
+    try:
+        return read_document(str(path), read_text(path), AdapterNames)
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
+
+
 def read_text(file: Path) -> str:
     """Read a configuration file.
 
@@ -90,13 +118,13 @@ def read_text(file: Path) -> str:
         raise ConfigError(msg) from error
 
 
-def canonical_json(site: SiteConfig) -> str:
+def canonical_json(site: BaseModel) -> str:
     """Return a configuration as one JSON text: defaults filled in, keys sorted, no spaces."""
     content = site.model_dump(mode="json")
     return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def content_hash(site: SiteConfig) -> str:
+def content_hash(site: BaseModel) -> str:
     """Return the SHA-256 of the canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical_json(site).encode()).hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -20,6 +20,7 @@ class AdapterNames(Strict):
     What is not listed keeps the vendor's name, else its id.
     """
 
+    format: Literal[1] = 1
     queues: Names = Field(default_factory=dict)
     agents: Names = Field(default_factory=dict)
     departments: Names = Field(default_factory=dict)

@@ -38,7 +38,8 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _zone(name: str) -> str:
+def zone_name(name: str) -> str:
+    """Return the name of a time zone that exists; raises ValueError with the nearest ones."""
     known = _zones()
     if name not in known:
         msg = f"not an IANA time zone; {nearest(name, sorted(known)) if name else 'give one'}"
@@ -169,7 +170,7 @@ class SiteConfig(Strict):
     format: Literal[1]
     site: Annotated[str, AfterValidator(_site_id)]
     name: Text
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: Annotated[str, AfterValidator(zone_name)]
     defaults: Defaults = Defaults()
     queues: dict[QueueName, Queue] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()

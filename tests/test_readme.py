@@ -13,7 +13,7 @@ from infra import clickhouse
 from pipeline.__main__ import main
 
 ROOT = Path(__file__).parents[1]
-PROSE = ("README.md", "CHANGELOG.md", "docs/metrics.md")
+PROSE = ("README.md", "CHANGELOG.md", "docs/metrics.md", "docs/sources.md")
 
 
 def code_lines(text: str) -> Iterator[str]:

@@ -26,21 +26,31 @@ from pipeline.commands.common import (
     connect,
     site_of,
 )
-from pipeline.config import canonical_json, content_hash
+from pipeline.config import canonical_json, content_hash, load_mapping, load_names
+from pipeline.errors import ConfigError
+from pipeline.gateway.first_start import hash_key
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.ingest import IngestLimits, IngestResult, ingest
 from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sources.adapters import ADAPTERS, Sender
 from pipeline.sources.bank_calls import BankCalls
+from pipeline.sources.cleansed import Cleansed
 from pipeline.sources.files import content_digest
 from pipeline.sources.jsonl import JsonLines
+from pipeline.sources.mapped import MappedTable
+from pipeline.sources.privacy import Privacy
 from pipeline.sources.source import Source
+from pipeline.sources.tables import table_of
+from pipeline.sources.vendor_files import VendorFile
 from pipeline.topology import TopologySettings
+from schemas.adapters import AdapterNames
 from schemas.site import SiteConfig
 
-FORMATS = ("bank-calls", "jsonl")
+TABLES = ("csv", "xlsx")
+FORMATS = tuple(sorted({"bank-calls", "jsonl", *TABLES, *ADAPTERS}))
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,7 +61,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--format",
         choices=FORMATS,
         required=True,
-        help="calls as a bank's switch logs them, or events as JSON, one a line",
+        metavar="FORMAT",
+        help="events as JSON, one a line: jsonl; a table, with --mapping: csv, xlsx; a bank's "
+        f"switch: bank-calls; a vendor's records: {', '.join(ADAPTERS)}",
+    )
+    parser.add_argument(
+        "--mapping",
+        type=Path,
+        metavar="FILE",
+        help="what a table's columns say; see docs/examples, and try it with 'goldpan mapping'",
+    )
+    parser.add_argument(
+        "--names",
+        type=Path,
+        metavar="FILE",
+        help="the site's own words for a vendor's queues, agents, departments and states",
     )
     parser.add_argument(
         "--max-bad-share",
@@ -68,8 +92,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     """Ingest the file."""
     site = site_of(options)
-    source = source_of(options, site)
-    domain = domain_of(options, site)
+    source, settings_hash = source_of(options, site)
+    domain = domain_of(options, site, settings_hash)
     limits = IngestLimits(
         site.ingest.max_dead_letter_share
         if options.max_bad_share is None
@@ -77,9 +101,10 @@ def run(options: argparse.Namespace) -> int:
         site.ingest.min_records,
     )
     with _progress(options.file.name, source) as bar, _pipeline(options, site, bar) as pipeline:
+        cleansed = Cleansed(source, Privacy(hash_key(options.data_dir)))
         pipeline.start()
         pipeline.configure(site.site, content_hash(site), canonical_json(site), "goldpan ingest")
-        result = ingest(pipeline, source, domain, limits, bar.advance_to)
+        result = ingest(pipeline, cleansed, domain, limits, bar.advance_to)
     _summary(options.file, source, result)
     return 0
 
@@ -114,16 +139,40 @@ def _share(text: str) -> float:
     return share
 
 
-def source_of(options: argparse.Namespace, site: SiteConfig) -> Source:
-    """The source that reads the file in the format asked for."""
-    if options.format == "bank-calls":
-        return BankCalls(options.file, site.site, site.zone)
-    return JsonLines(options.file)
+def source_of(options: argparse.Namespace, site: SiteConfig) -> tuple[Source, str]:
+    """The source that reads the file in the format asked for, and what its settings are.
+
+    Raises:
+        ConfigError: an option is missing, does not belong to the format, or names a bad file.
+        InputError: the file is not what the format says.
+    """
+    form, file = options.format, options.file
+    if options.mapping is not None and form not in TABLES:
+        msg = f"--mapping is for --format {' and '.join(TABLES)}; leave it out for {form}"
+        raise ConfigError(msg)
+    if options.names is not None and form not in ADAPTERS:
+        msg = f"--names is for vendors' records; leave it out for --format {form}"
+        raise ConfigError(msg)
+    if form in TABLES:
+        if options.mapping is None:
+            msg = f"--format {form} needs --mapping FILE; docs/examples has one to copy"
+            raise ConfigError(msg)
+        mapping = load_mapping(options.mapping)
+        table = table_of(file, form, mapping)
+        return MappedTable(table, mapping, file, site.site, site.zone), content_hash(mapping)
+    if form in ADAPTERS:
+        names = load_names(options.names) if options.names else AdapterNames()
+        return VendorFile(file, ADAPTERS[form], Sender(site.site, form, names)), content_hash(names)
+    if form == "bank-calls":
+        return BankCalls(file, site.site, site.zone), ""
+    return JsonLines(file), ""
 
 
-def domain_of(options: argparse.Namespace, site: SiteConfig) -> str:
-    """The file's domain: its content, read in this format as this site's."""
+def domain_of(options: argparse.Namespace, site: SiteConfig, settings_hash: str) -> str:
+    """The file's domain: its content, read in this format and by these settings as this site's."""
     what = f"{options.format}\n{site.site}\n{content_digest(options.file)}"
+    if settings_hash:
+        what += f"\n{settings_hash}"
     return "file:" + hashlib.sha256(what.encode()).hexdigest()[:16]
 
 

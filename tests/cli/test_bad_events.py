@@ -58,7 +58,7 @@ BAD = {
         "allowed); set the source's clock and time zone.",
     ),
     "5 MB": (
-        b'{"text": "' + b"x" * 5_000_000 + b'"}',
+        b'{"text":"' + b"x" * 5_000_001 + b'"}',
         "too_large",
         "The record has 5,000,012 bytes, more than the 1,048,576 that an event may have; send long "
         "text shortened, attachments not at all.",

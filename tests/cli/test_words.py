@@ -68,7 +68,7 @@ def test_a_report_of_nothing(words: tuple[str, ...], sentence: str, goldpan: Gol
     "words",
     [
         ("report", "offered", "--by", "fortnight"),
-        ("ingest", "x", "--format", "csv"),
+        ("ingest", "x", "--format", "tsv"),
         ("dead-letters", "list", "--most", "many"),
         ("pan",),
         (),
