@@ -1,4 +1,4 @@
-"""`goldpan dead-letters list|show`: what could not be counted, with the reason and the remedy."""
+"""`goldpan dead-letters list|show|replay`: what could not be counted, why, and what to do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 
+from pipeline.commands import replay
 from pipeline.commands.common import add_store_options, connect
 from pipeline.decode import masked
 from pipeline.errors import ConfigError
@@ -32,6 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     show.add_argument("place", metavar="PLACE", help="as 'list' shows it: shard.generation.offset")
     add_store_options(show)
     show.set_defaults(run=run_show)
+    replay.add_to(actions)
 
 
 def run_list(options: argparse.Namespace) -> int:
