@@ -38,6 +38,8 @@ _PERSONAL: Final = re.compile(
 )
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS: Final = "10X98765432"
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
+"""A hash is written without digits, so that nothing takes a part of it for a phone number."""
 
 
 class Privacy:
@@ -138,7 +140,7 @@ class Privacy:
 
     def _hash(self, kind: str, plain: str) -> str:
         mac = hmac.new(self._key, f"{kind}:{plain}".encode("utf-8", "replace"), hashlib.sha256)
-        return "h" + mac.hexdigest()[:32]
+        return "h" + mac.hexdigest()[:32].translate(_LETTERS)
 
 
 def normal_phone(text: str) -> str:
@@ -150,7 +152,7 @@ def normal_phone(text: str) -> str:
     ''
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    digits = "".join(c for c in text if "0" <= c <= "9")
+    digits = "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
     if len(digits) < 3:
         return ""
     abroad = text.startswith("+") or digits.startswith("00")
