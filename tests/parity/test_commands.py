@@ -16,7 +16,7 @@ from tests.simulator.conftest import simulated
 def test_parity_says_what_it_compared_and_fails_if_anything_differs(
     ingested: Ingest, database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client = ingested(simulated("2026-03-02", days=1, seats=1))
+    client = ingested(simulated("2026-03-02", hours=24, seats=1))
     assert main(["parity", "--clickhouse", database]) == 0
     out = capsys.readouterr().out
     assert "parity holds:" in out

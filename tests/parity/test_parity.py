@@ -48,7 +48,7 @@ def test_every_base_measure_and_every_dimension_is_compared() -> None:
 
 
 def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
-    centre = simulated("2026-02-01", days=28, seats=1, seed=5)
+    centre = simulated("2026-02-01", hours=28 * 24, seats=1, seed=5)
     client = ingested(Payloads(disturbed(centre.events(), 5, DISORDER), 60_000))
     parity = check(client, SITE.site)
     assert not differing(parity)

@@ -16,6 +16,7 @@ from pipeline.simulator.centre import DAY_MS, Centre, Settings
 from pipeline.simulator.source import Simulated
 
 SITE = load_site(EXAMPLE_SITE)
+HOUR_MS = 3_600_000
 START = round(datetime(2026, 3, 2, tzinfo=SITE.zone).timestamp() * 1000)
 
 
@@ -28,11 +29,11 @@ def payloads(simulated: Centre, end: int) -> list[bytes]:
     return [event for _, event in simulated.until(end)]
 
 
-def simulated(first: str, *, days: int, seats: int, seed: int = 1) -> Simulated:
-    """Some days of the example centre in a small size, without heartbeats."""
+def simulated(first: str, *, hours: float, seats: int, seed: int = 1) -> Simulated:
+    """Some hours of the example centre in a small size, without heartbeats."""
     start = round(parse_moment(first, SITE.time_zone).timestamp() * 1000)
     settings = Settings(SITE.site, SITE.zone, start, seats=seats, seed=seed, heartbeat_s=0)
-    return Simulated(settings, start + days * DAY_MS, SITE.limits)
+    return Simulated(settings, start + round(hours * HOUR_MS), SITE.limits)
 
 
 @dataclass

@@ -48,7 +48,7 @@ def day_store(server: clickhouse.Server, tmp_path_factory: pytest.TempPathFactor
         engine = Engine(
             TopologySettings(default_site=SITE.site), ClickHouseStore(client), Patience(print)
         )
-        source = simulated(DAY.isoformat(), days=1, seats=7, seed=7)
+        source = simulated(DAY.isoformat(), hours=24, seats=7, seed=7)
         directory = tmp_path_factory.mktemp("viewer-day")
         with Embedded(EmbeddedSettings(directory), engine) as pipeline:
             pipeline.start()
