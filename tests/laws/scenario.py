@@ -273,6 +273,14 @@ def deliver(
     yield plain._replace(at=at, payload=payload)
     if chance() < mood.duplicate:
         yield plain._replace(at=at + random_.choice([0, 1000, 1_200_000]), payload=payload)
+    yield from revise(random_, mood, content, plain._replace(at=at))
+
+
+def revise(
+    random_: random.Random, mood: Mood, content: dict[str, Any], plain: Sent
+) -> Iterator[Sent]:
+    """What is said later that changes what an event has said; `plain` is its delivery."""
+    chance = random_.random
     revised = dict(content)
     if "wait_ms" in revised:
         revised["wait_ms"] = random_.choice([0, 3000, 25_000])
@@ -284,14 +292,14 @@ def deliver(
         occurred = datetime.fromisoformat(content["occurred_at"])
         hours = random_.choice([1, 14, 30])
         revised["occurred_at"] = (occurred - timedelta(hours=hours)).isoformat()
-    later = at + random_.choice([0, 10_000, 120_000, 7_000_000])
+    later = plain.at + random_.choice([0, 10_000, 120_000, 7_000_000])
     if chance() < mood.raise_version:
         higher = revised | {"version": random_.randint(1, 3)}
         yield plain._replace(at=later, payload=encode(higher))
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
-    if chance() < mood.move:  # it was another call of the same caller
+    if chance() < mood.move and "contact_id" in content:  # another call of the same caller
         moved = {"version": random_.randint(1, 4), "contact_id": content["contact_id"] + "x"}
         yield plain._replace(at=later, payload=encode(revised | moved))
     if chance() < mood.circle:
