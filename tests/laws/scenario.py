@@ -299,8 +299,11 @@ def revise(
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
-    if chance() < mood.move and "contact_id" in content:  # another call of the same caller
-        moved = {"version": random_.randint(1, 4), "contact_id": content["contact_id"] + "x"}
+    if chance() < mood.move:  # another call or ticket of the same caller
+        about = next(
+            name for name in ("contact_id", "ticket_id", "escalation_id") if name in content
+        )
+        moved = {"version": random_.randint(1, 4), about: content[about] + "x"}
         yield plain._replace(at=later, payload=encode(revised | moved))
     if chance() < mood.circle:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}

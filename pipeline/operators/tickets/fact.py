@@ -112,7 +112,7 @@ class TicketFact:
         self._seen_flag = False
         self.upheld: bool | None = None
         self.fields_required = self.fields_filled = 0
-        self.cycles: list[Cycle] = []
+        self.cycles = [Cycle(0)]
         self.levels = Levels()
         self.owners: set[str] = set()
         self.reassignments = self.returns = self.urges = self.illegal = 0
@@ -209,7 +209,7 @@ class TicketFact:
         self.opened_at = now if received is None else min(received, now)
         if received is not None or TYPES[step.rank] == "ticket.received":
             self.received_at = self.opened_at
-        self.cycles.append(Cycle(self.opened_at))
+        self.cycles = [Cycle(self.opened_at)]
         if not TYPES[step.rank].startswith("ticket."):
             self.stage = "registered"  # a ticket that has tasks is in somebody's hands
 

@@ -55,7 +55,7 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         fact.returns,
         fact.urges,
         fact.illegal,
-        int(fact.open),
+        int(ticket.open),
         fact.events,
         ticket.domain,
         ticket.snapshot(),
