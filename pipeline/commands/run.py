@@ -8,12 +8,13 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -29,7 +30,7 @@ from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.metrics import Counts
 from pipeline.gateway.server import HttpServer
-from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings, wall_clock_ms
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
@@ -70,8 +71,15 @@ def run(options: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean end."""
     site = site_of(options)
     news: News = queue.SimpleQueue()
-    with _signals(news), _store(options), ExitStack() as stack:
-        serve(options, site, Limits(), news, stack)
+    with signals(news), store_while(options), ExitStack() as stack:
+        serve(
+            options,
+            site,
+            Limits(),
+            news,
+            stack,
+            begun=lambda url: print(_hello(url, site, options.data_dir), flush=True),
+        )
         ended = _next(news)
         if isinstance(ended, BaseException):
             raise ended
@@ -81,14 +89,38 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+class Served(NamedTuple):
+    """What runs: where it listens, and the pipeline behind it."""
+
+    url: str
+    pipeline: Embedded
+
+
 def serve(
-    options: argparse.Namespace, site: SiteConfig, limits: Limits, news: News, stack: ExitStack
-) -> HttpServer:
-    """Start every part; the stack stops them in the opposite order."""
+    options: argparse.Namespace,
+    site: SiteConfig,
+    limits: Limits,
+    news: News,
+    stack: ExitStack,
+    *,
+    clock: Callable[[], int] = wall_clock_ms,
+    begun: Callable[[str], None] = lambda _: None,
+) -> Served:
+    """Start every part; the stack stops them in the opposite order.
+
+    Args:
+        options: where the data lies, the store, and the address to listen on.
+        site: whose configuration is put in force.
+        limits: of the gateway.
+        news: is given what ends a part that should go on.
+        stack: stops everything.
+        clock: gives the ingest time, epoch ms.
+        begun: is given the URL, in another thread, once events may come.
+    """
     patience, stop = Patience(tell), threading.Event()
     client = stack.enter_context(unchecked(options))
     engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
-    pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine))
+    pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine, clock))
     first_key(options.data_dir)
     keys = KeyRing(options.data_dir / KEYS)
     judge = Judge(Privacy(hash_key(options.data_dir)))
@@ -100,14 +132,14 @@ def serve(
     def lives() -> None:
         try:
             patience.insist(fit)
-            live.run(begun)
+            live.run(recovered)
         except BaseException as error:
             news.put(error)
 
-    def begun() -> None:
+    def recovered() -> None:
         version, content = content_hash(site), canonical_json(site)
         pipeline.configure(site.site, version, content, "goldpan run")
-        print(_hello(server.url, site, options.data_dir), flush=True)
+        begun(server.url)
 
     loop = threading.Thread(target=lives, name="pipeline")
     stack.callback(_finish, loop, stop, patience, news)
@@ -119,7 +151,7 @@ def serve(
     server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
     stack.callback(server.close)
     loop.start()
-    return server
+    return Served(server.url, pipeline)
 
 
 def _next(news: News) -> int | BaseException:
@@ -150,7 +182,7 @@ def _finish(loop: threading.Thread, stop: threading.Event, patience: Patience, n
 
 
 @contextmanager
-def _signals(news: News) -> Iterator[None]:
+def signals(news: News) -> Iterator[None]:
     """Have signals told as news, instead of broken out with."""
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -166,7 +198,7 @@ def _signals(news: News) -> Iterator[None]:
 
 
 @contextmanager
-def _store(options: argparse.Namespace) -> Iterator[None]:
+def store_while(options: argparse.Namespace) -> Iterator[None]:
     """Stop the embedded store at the end, unless it ran before."""
     directory = options.data_dir / "clickhouse"
     ours = options.clickhouse is None and clickhouse.status(directory) is None
