@@ -1,4 +1,4 @@
-"""`goldpan demo`: nothing in; a made-up centre's last hours, and then its present, on a board, out."""
+"""`goldpan demo`: nothing in; a made-up centre on the boards, its past and its present, out."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from pipeline.gateway.limits import Limits
 from pipeline.parity.check import check
 from pipeline.report import Report
 from pipeline.report_output import as_text
-from pipeline.runtimes.embedded import wall_clock_ms
 from pipeline.runtimes.past import Clock, Pace, relive
+from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.simulator.centre import Centre, Settings
 from pipeline.simulator.delivery import Gateway
 from pipeline.timeline import minute_of
@@ -153,8 +153,8 @@ class _Show:
                 self.clock,
                 self._centre.until,
                 Pace(options.speed, start),
-                self._stop,
-                lambda moment: bar.update(task, completed=moment - start),
+                stop=self._stop,
+                progress=lambda moment: bar.update(task, completed=moment - start),
             )
         while self._served.pipeline.backlog_bytes and not self._stop.wait(_LOOK_S):
             pass

@@ -30,10 +30,11 @@ from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.metrics import Counts
 from pipeline.gateway.server import HttpServer
-from pipeline.runtimes.embedded import Embedded, EmbeddedSettings, wall_clock_ms
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
+from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.migrate import check_current, migrate
 from pipeline.sources.privacy import Privacy

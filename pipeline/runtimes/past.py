@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipeline.runtimes.embedded import Embedded, wall_clock_ms
+from pipeline.runtimes.embedded import Embedded
+from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.timeline import MINUTE_MS, minute_of
 from schemas.records import LIVE
 
@@ -65,6 +66,7 @@ def relive(
     clock: Clock,
     events: Events,
     pace: Pace,
+    *,
     stop: threading.Event,
     progress: Callable[[int], None],
 ) -> None:
