@@ -15,14 +15,14 @@ from schemas.measures import Text
 COMPARED = ("service_level", "abandon_rate", "asa", "aht", "offered")
 BEFORE = {
     "before": (
-        Text(zh="与前一时段", en="vs period before"),
-        "toIntervalSecond(dateDiff('second', $__fromTime, $__toTime))",
+        Text(zh="较前期", en="vs before"),
+        "toIntervalDay(ceil(dateDiff('second', $__fromTime, $__toTime) / 86400))",
     ),
-    "month": (Text(zh="与上月", en="vs month before"), "INTERVAL 1 MONTH"),
-    "quarter": (Text(zh="与上季", en="vs quarter before"), "INTERVAL 3 MONTH"),
-    "year": (Text(zh="与去年", en="vs year before"), "INTERVAL 1 YEAR"),
+    "month": (Text(zh="较上月", en="vs month"), "INTERVAL 1 MONTH"),
+    "quarter": (Text(zh="较上季", en="vs quarter"), "INTERVAL 3 MONTH"),
+    "year": (Text(zh="较去年", en="vs year"), "INTERVAL 1 YEAR"),
 }
-"""What a period is compared with, and how far back that lies."""
+"""What a period is compared with, and how far back that lies: whole days, for hours differ."""
 RANGES = (
     (Text(zh="今天", en="Today"), "now/d"),
     (Text(zh="7 天", en="7 days"), "now-7d"),
@@ -48,8 +48,8 @@ def build(lang: Lang) -> dashboard.Dashboard:
             Placed(calls_over_time(lang), 0, 6, 12, 10),
             Placed(metric_over_time("service_level", lang), 12, 6, 6, 10),
             Placed(metric_over_time("abandon_rate", lang), 18, 6, 6, 10),
-            Placed(compared(lang), 0, 16, 12, 11),
-            Placed(by_hour(lang), 12, 16, 12, 11),
+            Placed(compared(lang), 0, 16, 14, 11),
+            Placed(by_hour(lang), 14, 16, 10, 11),
         ],
     )
 
@@ -57,7 +57,9 @@ def build(lang: Lang) -> dashboard.Dashboard:
 def compared(lang: Lang) -> table.Panel:
     """Each metric, and how it changed: a sign for the direction, a triangle for the judgement."""
     rows = selection(COMPARED)
-    values = ", ".join(f"{rows.value(shown(name).formula)} AS {name}" for name in COMPARED)
+    values = ", ".join(
+        f"if(count() = 0, NULL, {rows.value(shown(name).formula)}) AS {name}" for name in COMPARED
+    )
     periods = []
     for key, (_, back) in {"now": (None, "INTERVAL 0 SECOND"), **BEFORE}.items():
         during = [f"{rows.time} >= $__fromTime - {back}", f"{rows.time} <= $__toTime - {back}"]
@@ -136,5 +138,6 @@ def by_hour(lang: Lang) -> heatmap.Panel:
         f"  {rows.value(shown('offered').formula)} AS offered\n"
         f"FROM {rows.source}\nWHERE {where}\nGROUP BY time, hour\nORDER BY time, hour"
     )
-    title = Text(zh="来电的时刻", en="When calls come: hours of the day")
-    return grid(title, sql, lang, unit="locale", description=described(metric, lang))
+    title = Text(zh="来电时刻，最近 30 天", en="When calls come, last 30 days")
+    panel = grid(title, sql, lang, unit="locale", description=described(metric, lang))
+    return panel.time_from("30d")

@@ -79,6 +79,8 @@ def _panel(panel: Board) -> Iterator[str]:
     for key in ("title", "description"):
         if not panel.get(key):
             yield f"has no {key}"
+    if panel.get("timeFrom") and kind != "heatmap":
+        yield "has a time of its own, which a look at the board does not tell"
     place = panel["gridPos"]
     if place["x"] + place["w"] > COLUMNS:
         yield f"reaches beyond column {COLUMNS}"

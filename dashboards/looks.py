@@ -31,7 +31,7 @@ def state_mappings(lang: Lang, goal: str = "") -> ValueMappings:
     """Return the words and colours of the column `state`; the goal stands behind each word."""
     results = {
         str(STATE_CODES[name]): models.ValueMappingResult(
-            text=f"{say(text, lang)} · {goal}" if goal else say(text, lang),
+            text=f"{say(text, lang)} – {goal}" if goal else say(text, lang),
             color=STATE_COLOURS[name],
             index=index,
         )
@@ -41,12 +41,13 @@ def state_mappings(lang: Lang, goal: str = "") -> ValueMappings:
 
 
 def nothing(lang: Lang, goal: str = "") -> models.SpecialValueMap:
-    """Return the mapping of a missing value, which is not zero."""
-    text = f"{say(NO_DATA, lang)} · {goal}" if goal else say(NO_DATA, lang)
+    """Return the mapping of a missing value, which is not zero; the goal still stands."""
     return models.SpecialValueMap(
         options=models.DashboardSpecialValueMapOptions(
             match=models.SpecialValueMatch.NULL,
-            result=models.ValueMappingResult(text=text, color=NONE, index=len(STATES)),
+            result=models.ValueMappingResult(
+                text=goal or say(NO_DATA, lang), color=NONE, index=len(STATES)
+            ),
         )
     )
 

@@ -47,7 +47,14 @@ def queues(lang: Lang) -> table.Panel:
             name=Text(zh="目标", en="Target"), unit="percent", decimals=0, align="right"
         ),
     }
-    columns |= {name: Column(shown(name).metric, align="right") for name in names}
+    short = {
+        "abandon_rate": Text(zh="放弃率", en="Abandoned"),
+        "asa": Text(zh="平均应答", en="ASA"),
+        "offered": Text(zh="来电", en="Offered"),
+    }
+    columns |= {
+        name: Column(shown(name).metric, name=short.get(name), align="right") for name in names
+    }
     return listing(
         Text(zh="队列，最差在前", en="Queues, worst first"),
         sql,
@@ -95,8 +102,9 @@ def metric_over_time(name: str, lang: Lang, where: Sequence[str] = ()) -> timese
             description=described(metric, lang),
             limits=metric.limits,
         )
-        .interval("1m")
-        .max_data_points(100)
+        # Rates of few calls say little: wider steps than for counts.
+        .interval("5m")
+        .max_data_points(40)
     )
 
 
@@ -140,7 +148,7 @@ def open_alerts(lang: Lang) -> table.Panel:
             zh="正在触发、尚未恢复的告警，最重、最早的在前",
             en="alerts that fire and have not recovered, the gravest and oldest first",
         ),
-    ).no_value("–")
+    ).no_value(say(Text(zh="没有未恢复的告警", en="no open alerts"), lang))
 
 
 def freshness(lang: Lang) -> stat.Panel:

@@ -69,7 +69,7 @@ def state(value: str, limits: Limits, sample: str = "", least: int | None = None
 def total(name: str, where: Sequence[str] = ()) -> str:
     """Return one row: a metric over the board's time, and its state if it has limits."""
     one = shown(name)
-    rows = selection([name])
+    rows = selection([name], ["queue"] if where else [])
     value = rows.value(one.formula)
     sample = rows.sample(one.formula)
     limits = one.metric.limits

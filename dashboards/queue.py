@@ -6,9 +6,9 @@ from grafana_foundation_sdk.builders import dashboard, table
 
 from dashboards import looks
 from dashboards.board import Placed, Time, Variable, compose
-from dashboards.panels import Column, listing, tile
+from dashboards.panels import Column, listing, tile, unit_of
 from dashboards.parts import calls_over_time, freshness, metric_over_time
-from dashboards.queries import CONFIG, SITE, total
+from dashboards.queries import CONFIG, SITE, shown, total
 from dashboards.words import Lang, say
 from schemas.measures import Text
 
@@ -23,8 +23,8 @@ RANGES = (
 
 def build(lang: Lang) -> dashboard.Dashboard:
     """Return the board of one queue in a language."""
-    stats = ("service_level", "abandon_rate", "asa", "wait_p90", "aht", "offered")
-    tiles = [tile(name, total(name, THIS_QUEUE), lang) for name in stats]
+    stats = ("service_level", "abandon_rate", "asa", "aht", "offered")
+    tiles = [*(tile(name, total(name, THIS_QUEUE), lang) for name in stats), freshness(lang)]
     return compose(
         "queue",
         lang,
@@ -34,8 +34,7 @@ def build(lang: Lang) -> dashboard.Dashboard:
             *(Placed(panel, 4 * i, 0, 4, 6) for i, panel in enumerate(tiles)),
             Placed(calls_over_time(lang, THIS_QUEUE), 0, 6, 12, 10),
             Placed(metric_over_time("service_level", lang, THIS_QUEUE), 12, 6, 12, 10),
-            Placed(last_calls(lang), 0, 16, 18, 11),
-            Placed(freshness(lang), 18, 16, 6, 11),
+            Placed(last_calls(lang), 0, 16, 24, 11),
         ],
         queues(),
     )
@@ -76,9 +75,9 @@ def last_calls(lang: Lang) -> table.Panel:
         "queued_at": Column(name=Text(zh="进入队列", en="Queued at"), unit="dateTimeAsLocal"),
         "contact_id": Column(name=Text(zh="联络", en="Contact")),
         "outcome": Column(name=Text(zh="结果", en="Outcome"), mappings=looks.words(said)),
-        "wait": Column(name=Text(zh="等待", en="Wait"), unit="s", decimals=0, align="right"),
+        "wait": _seconds(Text(zh="等待", en="Wait"), lang),
         "agent_id": Column(name=Text(zh="坐席", en="Agent")),
-        "talk": Column(name=Text(zh="通话", en="Talk"), unit="s", decimals=0, align="right"),
+        "talk": _seconds(Text(zh="通话", en="Talk"), lang),
     }
     return listing(
         Text(zh="最近的联络", en="Last contacts"),
@@ -90,3 +89,7 @@ def last_calls(lang: Lang) -> table.Panel:
             en="The contacts behind the numbers, the latest first, 50 at most",
         ),
     )
+
+
+def _seconds(name: Text, lang: Lang) -> Column:
+    return Column(name=name, unit=unit_of(shown("asa").metric, lang), decimals=0, align="right")

@@ -79,7 +79,7 @@ def test_the_lists_of_packages_and_their_files_are_complete() -> None:
             continue
         if path.name == "__init__.py":
             packages.add(".".join(place.parent.parts))
-        elif path.suffix in (".yaml", ".sql", ".json", ".xml"):
+        elif path.suffix in (".css", ".html", ".js", ".svg", ".yaml", ".sql", ".json", ".xml"):
             others.add(place)
     assert sorted(packages) == setuptools["packages"]
     shipped = {

@@ -19,7 +19,14 @@ from typing import NamedTuple
 from aiohttp import web
 
 from infra import clickhouse
-from pipeline.commands.common import add_site_option, add_store_options, site_of, tell, unchecked
+from pipeline.commands.common import (
+    add_site_option,
+    add_store_options,
+    site_of,
+    store_url,
+    tell,
+    unchecked,
+)
 from pipeline.config import canonical_json, content_hash
 from pipeline.gateway.app import Gateway
 from pipeline.gateway.batch import Judge
@@ -37,13 +44,20 @@ from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.migrate import check_current, migrate
+from pipeline.sinks.reader import Reader
 from pipeline.sources.privacy import Privacy
 from pipeline.topology import TopologySettings
+from pipeline.viewer.app import Viewer
 from schemas.site import SiteConfig
 
 DRAIN_S = 15.0
 """What the last flush has after a signal; what it does not reach is in the log."""
 _AWAKE_S = 0.1
+
+READERS = 2
+"""Queries of boards that run at a time: more would take the store from the pipeline."""
+READ_S = 10.0
+"""How long a board waits for one before it says that the store does not answer."""
 
 News = queue.SimpleQueue[int | BaseException]
 """What the main thread waits for: a signal's number, or the error that ended another thread.
@@ -149,6 +163,8 @@ def serve(
     health = Health(pipeline, live, patience, intake, keys, limits)
     app = web.Application()
     Gateway(health, judge, site.site, counts, tell).add_to(app)
+    readers = [stack.enter_context(Reader(store_url(options), READ_S)) for _ in range(READERS)]
+    Viewer(readers, site.zone).add_to(app)
     server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
     stack.callback(server.close)
     loop.start()
@@ -222,6 +238,7 @@ def _hello(url: str, site: SiteConfig, directory: Path) -> str:
         "queue": "general",
     }
     return (
+        f"The wallboard is at {url}/\n"
         f"Goldpan takes events at {url}/v1/events, with the keys of {directory / KEYS}. "
         "Send a first one:\n"
         f"  curl {url}/v1/events -H 'Content-Type: application/json'"

@@ -221,6 +221,22 @@ def test_read_only_queries(client: Client, table: str) -> None:
     error_of(client, f"INSERT INTO {table} SELECT 1", 164)
 
 
+def test_read_only_queries_stand_where_the_session_stands(client: Client) -> None:
+    """The connection that one leaves for the next must carry nothing over."""
+    where, only_read = "SELECT currentDatabase()", {"readonly": 1}
+    ((home,),) = client.execute(where)
+    assert client.execute(where, settings=only_read) == [(home,)]
+    client.execute("USE system", settings=only_read)
+    assert client.execute(where, settings=only_read) == [(home,)]
+    client.execute("USE system")
+    assert client.execute(where, settings=only_read) == [("system",)]
+    few = only_read | {"max_result_rows": 1}
+    error_of(client, "SELECT number FROM numbers(5)", 396, settings=few)
+    assert len(client.execute("SELECT number FROM numbers(5)", settings=only_read)) == 5
+    client.execute(f"USE {home}")
+    assert client.execute(where, settings=few) == [(home,)]
+
+
 def test_temporary_tables_live_as_long_as_the_connection(client: Client) -> None:
     client.execute("CREATE TEMPORARY TABLE mine (a UInt8)")
     client.execute("INSERT INTO mine VALUES", [(1,), (2,)])

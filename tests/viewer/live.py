@@ -1,0 +1,139 @@
+"""A centre that lives as long as a test wants: its own store, the real pipeline, and the viewer."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from infra import clickhouse
+from pipeline.commands.common import EXAMPLE_SITE
+from pipeline.config import canonical_json, content_hash, load_site
+from pipeline.errors import StoreUnavailable
+from pipeline.gateway.server import HttpServer
+from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
+from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.patience import Patience
+from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.client import Client
+from pipeline.sinks.migrate import migrate
+from pipeline.sinks.reader import Reader
+from pipeline.topology import TopologySettings
+from pipeline.viewer.app import Viewer
+from schemas.records import LIVE
+
+SITE = load_site(EXAMPLE_SITE)
+_NUMBERS = itertools.count(1)
+
+
+class LiveCentre:
+    """What a test does to a centre. `url` is the viewer's address."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / "clickhouse"
+        self._server = clickhouse.start(self._path)
+        with Client(self.store_url) as client:
+            migrate(client)
+        self._client = Client(self.store_url)
+        engine = Engine(
+            TopologySettings(default_site=SITE.site),
+            ClickHouseStore(self._client),
+            Patience(print),
+        )
+        self.pipeline = Embedded(EmbeddedSettings(directory), engine)
+        self.pipeline.start()
+        self.pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
+        app = web.Application()
+        self._readers = [Reader(self.store_url, 5) for _ in range(2)]
+        Viewer(self._readers, SITE.zone).add_to(app)
+        self._http = HttpServer(app, "127.0.0.1", 0, connections=100, tell=print)
+        self.url = self._http.url
+
+    def store_url(self) -> str:
+        """Where the store is; unlike the product's own, it stays down until the test starts it."""
+        server = clickhouse.status(self._path)
+        if server is None:
+            msg = "the test has stopped the store"
+            raise StoreUnavailable(msg)
+        return server.url
+
+    def stop_store(self) -> None:
+        assert clickhouse.stop(self._path)
+
+    def start_store(self) -> None:
+        clickhouse.start(self._path)
+
+    def calls(self, count: int, *, wait_s: int, queue: str = "billing", talk_s: int = 60) -> None:
+        """Have this many calls answered after a wait, some minutes ago, and all of it stored."""
+        events = []
+        for _ in range(count):
+            number = next(_NUMBERS)
+            at = datetime.now(UTC) - timedelta(minutes=4)
+            answered = at + timedelta(seconds=wait_s)
+            common = {"contact_id": f"c{number}", "queue": queue, "agent_id": "a1"}
+            events += [
+                event(at, "call.queued", **common),
+                event(answered, "call.answered", wait_ms=wait_s * 1000, **common),
+                event(
+                    answered + timedelta(seconds=talk_s),
+                    "call.ended",
+                    talk_ms=talk_s * 1000,
+                    **common,
+                ),
+            ]
+        self.publish(events)
+
+    def abandon(self, count: int, *, wait_s: int, queue: str = "billing") -> None:
+        """Have this many callers give up after a wait."""
+        events = []
+        for _ in range(count):
+            number = next(_NUMBERS)
+            at = datetime.now(UTC) - timedelta(minutes=4)
+            common = {"contact_id": f"c{number}", "queue": queue, "phase": "queue"}
+            gone = at + timedelta(seconds=wait_s)
+            events += [
+                event(at, "call.queued", **common),
+                event(gone, "call.abandoned", wait_ms=wait_s * 1000, **common),
+            ]
+        self.publish(events)
+
+    def publish(self, events: list[dict[str, Any]]) -> None:
+        """Take events in and store what follows from them."""
+        self.pipeline.publish(LIVE, [json.dumps(one).encode() for one in events])
+        self.pipeline.settle()
+
+    def close(self) -> None:
+        self._http.close()
+        for reader in self._readers:
+            reader.close()
+        self.pipeline.close()
+        self._client.close()
+        clickhouse.stop(self._path)
+
+
+def event(at: datetime, event_type: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "event_id": f"e{next(_NUMBERS)}",
+        "event_type": event_type,
+        "site": SITE.site,
+        "source": "pbx",
+        "occurred_at": at.isoformat(timespec="milliseconds"),
+        **fields,
+    }
+
+
+@contextmanager
+def live_centre(directory: Path) -> Iterator[LiveCentre]:
+    """A centre that is closed at the end, whatever happens."""
+    centre = LiveCentre(directory)
+    try:
+        yield centre
+    finally:
+        centre.close()

@@ -1,0 +1,161 @@
+"""The boards in a real browser, over a real pipeline and store: what people see, and when."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from pipeline.__main__ import main
+from tests.viewer.boards import BOARDS
+from tests.viewer.live import SITE, LiveCentre, live_centre
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+SIZES = ((1920, 1080), (1366, 768))
+CUT_OFF_OR_OVERLAPPING = (Path(__file__).parent / "cut_off.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
+    with live_centre(tmp_path_factory.mktemp("live") / "data") as running:
+        running.calls(40, wait_s=5, queue="general")
+        running.calls(10, wait_s=30, queue="billing")
+        running.calls(15, wait_s=3, queue="billing")
+        running.abandon(3, wait_s=40, queue="billing")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}; install it: apt-get install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield running
+        running.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, centre: LiveCentre) -> Iterator[Open]:
+    """Open boards; whatever a page complains of or asks elsewhere fails the test at its end."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(centre.url):
+            complaints.append(f"asked {request.url}")
+
+    def begin(uid: str, width: int = 1920, height: int = 1080) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": height})
+        pages.append(page)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", note_request)
+        page.goto(f"{centre.url}/d/{uid}")
+        page.wait_for_selector("html[data-ticks]")
+        return page
+
+    yield begin
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+def tile(page: Page, title: str) -> Any:
+    section = page.locator("section", has=page.get_by_role("heading", name=title, exact=True))
+    return section.locator(".value span")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_nothing_is_cut_off_or_overlaps(opened: Open, lang: str, size: tuple[int, int]) -> None:
+    for board in BOARDS.values():
+        if board["uid"].endswith(lang):
+            page = opened(board["uid"], *size)
+            assert page.evaluate(CUT_OFF_OR_OVERLAPPING) == [], board["uid"]
+            if "wallboard" in board["uid"]:
+                height = page.evaluate("document.documentElement.scrollHeight")
+                assert height <= size[1], "the wallboard must not scroll"
+            page.close()
+
+
+def report(centre: LiveCentre, metrics: tuple[str, ...], capsys: Any) -> dict[str, str]:
+    """What `goldpan report` says of the whole minutes that the wallboard shows."""
+    now = datetime.now(SITE.zone).replace(second=0, microsecond=0)
+    begin, end = now - timedelta(minutes=29), now + timedelta(minutes=1)
+    words = ["report", *metrics, "--by", "total", "--format", "csv"]
+    words += ["--from", f"{begin:%Y-%m-%dT%H:%M}", "--to", f"{end:%Y-%m-%dT%H:%M}"]
+    capsys.readouterr()
+    assert main([*words, "--clickhouse", centre.store_url()]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("lang", "titles"),
+    [
+        ("en", {"service_level": "Service level", "abandon_rate": "Abandon rate"}),
+        ("zh", {"service_level": "服务水平", "abandon_rate": "放弃率"}),
+    ],
+)
+def test_numbers_change_by_themselves_and_are_the_reports(
+    opened: Open, centre: LiveCentre, lang: str, titles: dict[str, str], capsys: Any
+) -> None:
+    page = opened(f"goldpan-wallboard-{lang}")
+    for _ in range(2):
+        expected = report(centre, tuple(titles), capsys)
+        for metric, title in titles.items():
+            expect(tile(page, title)).to_have_text(f"{float(expected[metric]):.1f}")
+        # More calls that waited too long, and more that gave up: both numbers must move.
+        centre.calls(7, wait_s=70, queue="billing")
+        centre.abandon(2, wait_s=50, queue="general")
+
+
+def test_zero_is_zero_and_nothing_is_no_data(opened: Open) -> None:
+    page = opened("goldpan-queue-en?var-queue=general&from=now-30m")
+    expect(tile(page, "Offered")).not_to_have_text("no data")
+    page = opened("goldpan-health-en")
+    expect(tile(page, "Dead letters")).to_have_text("0")
+
+
+def test_a_row_leads_to_its_queue_and_a_word_to_the_other_language(opened: Open) -> None:
+    page = opened("goldpan-wallboard-en")
+    page.get_by_role("link", name="General enquiries").click()
+    expect(page).to_have_url(re.compile("goldpan-queue-en.*var-queue=general"))
+    page.wait_for_selector("html[data-ticks]")
+    expect(page.locator("select")).to_have_value("general")
+    page.get_by_role("link", name="中文").click()
+    expect(page).to_have_url(re.compile("goldpan-queue-zh.*var-queue=general"))
+    expect(page.get_by_role("heading", name="服务水平").first).to_be_visible()
+    page.locator("button", has_text="今天").click()
+    expect(page).to_have_url(re.compile("from=now%2Fd"))
+    expect(page.locator("button.on")).to_have_text("今天")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "STALE"), ("zh", "数据已过时")])
+def test_a_store_that_is_away_is_told_and_the_page_recovers(
+    opened: Open, centre: LiveCentre, lang: str, said: str
+) -> None:
+    page = opened(f"goldpan-wallboard-{lang}")
+    stale = page.locator("#stale")
+    expect(stale).to_be_hidden()
+    centre.stop_store()
+    expect(stale).to_be_visible(timeout=15_000)
+    expect(stale).to_contain_text(said)
+    centre.start_store()
+    expect(stale).to_be_hidden(timeout=20_000)
+    page.wait_for_function("document.querySelector('section.table td') !== null")
