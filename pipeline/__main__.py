@@ -31,6 +31,7 @@ COMMANDS = {
     "dashboards": "dashboards",
     "kafka": "kafka",
     "topics": "topics",
+    "worker": "worker",
 }
 """The module of `pipeline.commands` that holds each command, in the order in which help tells.
 

@@ -19,6 +19,7 @@ from pipeline.log.cluster import (
     TopicPartition,
 )
 from pipeline.log.topics import existing
+from schemas.kafka import TopicName
 from schemas.records import LIVE, LogRecord, RecordKind
 
 _DELIVERY_MS = 60_000
@@ -69,28 +70,28 @@ def record_of(message: Message, ingest_ms: int) -> LogRecord:
 
 
 class KafkaLog:
-    """The writing side of the topic of events, and its end. One thread at a time.
+    """The writing side of a topic, and its end. One thread at a time.
 
     Raises:
         BrokerRefused: the topic is missing, or has another number of partitions.
         BrokerUnavailable: no broker answers.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.topic = cluster.topics.name_of("events")
+    def __init__(self, cluster: Cluster, topic: TopicName = "events") -> None:
+        self.topic = cluster.topics.name_of(topic)
         self.shards = cluster.topics.shards
         self._cluster = cluster
         self._sent: list[Any] = []
         self._bytes = 0
-        topic = existing(cluster).get(self.topic)
-        if topic is None or topic.partitions != self.shards:
-            found = "is missing" if topic is None else f"has {topic.partitions} partitions"
+        there = existing(cluster).get(self.topic)
+        if there is None or there.partitions != self.shards:
+            found = "is missing" if there is None else f"has {there.partitions} partitions"
             msg = (
                 f"topic {self.topic} {found}, and {self.shards} are configured: see 'goldpan topics"
                 " check'"
             )
             raise BrokerRefused(msg)
-        self.identity = topic.identity
+        self.identity = there.identity
         """The topic's own: another one is another log."""
         self.ends = [0] * self.shards
         """Per shard, the offset after the last record that this log has written."""
@@ -168,11 +169,11 @@ class KafkaLog:
 
 
 class KafkaReader:
-    """Reads the topic of events outside any consumer group: for recovery and for tools."""
+    """Reads a topic outside any consumer group: for recovery and for tools."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, topic: TopicName = "events") -> None:
         self._cluster = cluster
-        self._topic = cluster.topics.name_of("events")
+        self._topic = cluster.topics.name_of(topic)
         self._partitions = [TopicPartition(self._topic, s) for s in range(cluster.topics.shards)]
         with cluster.plainly():
             self._consumer = KafkaConsumer(

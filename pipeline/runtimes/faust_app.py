@@ -1,0 +1,286 @@
+"""Partitions of Kafka flow in, the same store as the embedded runtime's flows out: a Faust worker.
+
+Faust has the consumer group: who owns which partition, the fetching, the commits. The core is
+hosted beside it, in one thread of its own, so that waiting for the store stops neither heartbeats
+nor rebalances. Agents only pass events on, and never raise; an event is acknowledged, and so
+committed, once the checkpoint that holds it is written. When partitions are taken away, what is
+applied is flushed, and everything is let go of; what comes next is loaded from the checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import faust
+from faust.types import EventT, StreamT
+from mode.types.signals import BaseSignalT
+
+from pipeline.errors import BrokerUnavailable, GoldpanError
+from pipeline.log.cluster import Cluster, secret
+from pipeline.log.kafka import KafkaLog, KafkaReader, record_of
+from pipeline.runtimes.assigned import Assigned, LogBounds
+from pipeline.runtimes.publisher import make_directory
+from schemas.records import LIVE, RecordKind
+
+FLUSH_S = 1.0
+_BATCH = 5_000
+"""Events that are applied at once, and that wait for it at most."""
+_IDLE_S = 0.1
+_RELEASE_S = 20.0
+"""How long partitions that are taken away are held for a last flush; then the process ends."""
+_BROKER_PAUSE_S = 1.0
+_SESSION_S = 15.0
+"""How long a worker may be silent before its partitions go to others."""
+
+
+class KafkaTopics:
+    """What the core's host asks of Kafka; see `assigned.Topics`."""
+
+    def __init__(self, cluster: Cluster, stop: threading.Event) -> None:
+        self._cluster = cluster
+        self._stop = stop
+        self._identity = KafkaLog(cluster).identity
+        self._partials = KafkaLog(cluster, "partials")
+
+    def events(self) -> LogBounds:
+        """See `Topics.events`."""
+        with KafkaReader(self._cluster) as reader:
+            first, after = reader.bounds()
+        return LogBounds(self._identity, first, after)
+
+    def partials(self) -> LogBounds:
+        """See `Topics.partials`."""
+        with KafkaReader(self._cluster, "partials") as reader:
+            first, after = reader.bounds()
+        return LogBounds(self._partials.identity, first, after)
+
+    def publish(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
+        """See `Topics.publish`; waits for a broker that is away."""
+        now_ms = time.time_ns() // 1_000_000
+        where: Any = {"domain": LIVE, "subject": ""}
+        while True:
+            try:
+                for _, partition, content in messages:
+                    kind = RecordKind.EVENT
+                    self._partials.append(partition, kind, now_ms, payload=content, **where)
+                self._partials.commit()
+            except BrokerUnavailable:
+                # Those that are in already are known by the records that they go up to.
+                if self._stop.wait(_BROKER_PAUSE_S):
+                    raise
+            else:
+                return
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._partials.close()
+
+
+class Host(Protocol):
+    """Makes the core's host anew, for another assignment."""
+
+    def __call__(self, topics: KafkaTopics) -> Assigned:
+        """With nothing loaded."""
+
+
+class Worker:
+    """One worker of a deployment.
+
+    Args:
+        cluster: with the deployment's topics.
+        host: makes the core's host.
+        stop: set, ends waiting for the store.
+        directory: where Faust keeps what it keeps: nothing of value.
+        tell: is given a sentence when something happens.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        host: Host,
+        stop: threading.Event,
+        directory: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        make_directory(directory)
+        self._events = cluster.topics.name_of("events")
+        self._stop = stop
+        self._tell = tell
+        self._host = host
+        self._kafka = KafkaTopics(cluster, stop)
+        self._assigned = host(self._kafka)
+        self._waiting: list[EventT[Any]] = []
+        self._applied: list[EventT[Any]] = []
+        self._room = asyncio.Condition()
+        self._alone = asyncio.Lock()
+        self._rebalancing = False
+        self._flushed_at = 0.0
+        # One thread, so that the core and its connections are used by one at a time.
+        self._thread = ThreadPoolExecutor(1, "core")
+        self.app = _app(cluster, directory)
+        topics = [self._events, cluster.topics.name_of("partials")]
+        for name in topics:
+            topic = self.app.topic(
+                name,
+                key_type=bytes,
+                value_type=bytes,
+                key_serializer="raw",
+                value_serializer="raw",
+            )
+            self.app.agent(topic, concurrency=1, name=f"take_in-{name}")(self._take_in)
+        self.app.on_partitions_revoked.connect(self._on_revoked)
+        self.app.on_partitions_assigned.connect(self._on_assigned)
+
+    async def run(self) -> None:
+        """Work until a signal; then flush and leave the group.
+
+        Raises:
+            GoldpanError: the store or Kafka refuses to go on.
+        """
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await self.app.start()
+        work = asyncio.create_task(self._work())
+        waiting = asyncio.create_task(ended.wait())
+        try:
+            await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work
+            work.cancel()
+            async with self._alone:
+                self._rebalancing = True
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_RELEASE_S):
+                        await self._flush()
+        finally:
+            waiting.cancel()
+            self._stop.set()
+            await self.app.stop()
+            self._thread.shutdown(wait=False)
+            self._kafka.close()
+
+    # -- called by Faust ------------------------------------------------------------------------
+
+    async def _take_in(self, stream: StreamT[bytes]) -> None:
+        assert isinstance(stream, faust.Stream)
+        async for event in stream.noack().events():
+            async with self._room:
+                await self._room.wait_for(lambda: len(self._waiting) < _BATCH)
+                self._waiting.append(event)
+
+    async def _on_revoked(self, *_: Any, signal: BaseSignalT[Any], **_more: Any) -> None:
+        del signal
+        self._rebalancing = True
+        try:
+            async with asyncio.timeout(_RELEASE_S), self._alone:
+                await self._flush()
+        except (TimeoutError, GoldpanError) as error:
+            # The core may be in the middle of a call that waits for the store: it cannot be let go
+            # of here, and its partitions belong to others now. They start from the checkpoint.
+            self._tell(f"partitions are taken away while the store is away ({error}); ending")
+            os._exit(1)
+        self._assigned = self._host(self._kafka)
+        self._waiting.clear()
+        self._applied.clear()
+
+    async def _on_assigned(self, *values: Any, signal: BaseSignalT[Any], **_more: Any) -> None:
+        del signal
+        _, assigned = values
+        shards = sorted(tp.partition for tp in assigned if tp.topic == self._events)
+        self._tell(f"assigned shards: {', '.join(map(str, shards)) or 'none'}")
+        self._rebalancing = False
+
+    # -- the core's side ------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            if self.app.should_stop:
+                msg = "the consumer has ended by itself; start the worker again"
+                raise BrokerUnavailable(msg)
+            async with self._alone:
+                done = 0 if self._rebalancing else await self._round()
+            if not done:
+                await asyncio.sleep(_IDLE_S)
+
+    async def _round(self) -> int:
+        """Apply what waits and flush if it is time; returns how many there were."""
+        async with self._room:
+            batch, self._waiting = self._waiting, []
+            self._room.notify_all()
+        # One that was fetched before a rebalance is fetched again after it.
+        current = self.app.consumer_generation_id
+        batch = [event for event in batch if event.message.generation_id == current]
+        if batch:
+            await self._in_thread(self._apply, batch)
+            self._applied.extend(batch)
+        if self._applied and time.monotonic() - self._flushed_at >= FLUSH_S:
+            await self._flush()
+        return len(batch)
+
+    def _apply(self, batch: Sequence[EventT[Any]]) -> None:
+        records = []
+        for event in batch:
+            message = event.message
+            if message.topic == self._events:
+                records.append(record_of(message, round(message.timestamp * 1000)))
+            else:
+                self._assigned.take(message.partition, message.offset, message.value or b"")
+        if records:
+            self._assigned.apply(records)
+
+    async def _flush(self) -> None:
+        if self._applied and await self._in_thread(self._assigned.flush):
+            for event in self._applied:
+                event.ack()
+            self._applied.clear()
+        self._flushed_at = time.monotonic()
+
+    async def _in_thread(self, call: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+def _app(cluster: Cluster, directory: Path) -> faust.App:
+    # Outages and rebalances are told by the worker; the clients tell of each in many lines.
+    for name in ("faust", "mode", "aiokafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return faust.App(
+        f"{cluster.topics.prefix}goldpan-workers",
+        broker=[f"kafka://{server}" for server in cluster.servers.split(",")],
+        broker_credentials=_credentials(cluster),
+        datadir=str(directory),
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        broker_session_timeout=_SESSION_S,
+        broker_heartbeat_interval=_SESSION_S / 5,
+    )
+
+
+def _credentials(cluster: Cluster) -> Any:
+    login, tls = cluster.config.login, cluster.config.tls
+    context = None
+    if tls:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    if login:
+        return faust.SASLCredentials(
+            username=login.user,
+            password=secret(login.password_file),
+            ssl_context=context,
+            mechanism=login.mechanism,
+        )
+    return faust.SSLCredentials(context) if context else None
