@@ -6,6 +6,7 @@ import argparse
 import json
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ from schemas.site import SiteConfig
 
 DRAIN_S = 15.0
 """What the last flush has after a signal; what it does not reach is in the log."""
+SWITCH_S = 0.001
+"""How long one thread may keep the interpreter from another."""
 _AWAKE_S = 0.1
 
 READERS = 2
@@ -86,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean end."""
     site = site_of(options)
     news: News = queue.SimpleQueue()
+    # A request gives the interpreter away at every system call, and must have it back soon.
+    sys.setswitchinterval(SWITCH_S)
     with signals(news), store_while(options), ExitStack() as stack:
         serve(
             options,

@@ -20,6 +20,8 @@ from schemas.records import LIVE
 
 GROUP_BYTES = 8 << 20
 """A group is not filled further; what is over waits for the next."""
+LINGER_S = 0.005
+"""How long a group waits for company; as long as one flush to a disk."""
 SAVE_EVERY_S = 1.0
 _DISK_RETRY_S = 10.0
 
@@ -107,6 +109,8 @@ class Intake:
         size = 0
         try:
             request = self._queue.get(timeout=SAVE_EVERY_S)
+            # Others follow within moments: to wait for them costs less than a group of each.
+            time.sleep(LINGER_S)
             while request is not None:
                 group.append(request)
                 size += sum(map(len, request.payloads))

@@ -44,6 +44,7 @@ def main() -> None:
         directory = Path(name)
         simple_job(console, directory / "events.jsonl", options.events, options.rounds)
         call_path(console, directory, options.events)
+        live(console, directory)
 
 
 def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
@@ -98,6 +99,34 @@ def call_path(console: Console, directory: Path, events: int) -> None:
     for what, value in rows.items():
         shown = f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
         table.add_row(what, shown, GOALS.get(what, ""))
+    console.print(table)
+
+
+def live(console: Console, directory: Path) -> None:
+    """1,000 events a second over HTTP: from sending to seeing."""
+    table = Table(
+        title="1,000 events a second over HTTP for 30 s, beside 20 clients of a byte a second"
+    )
+    columns = {
+        "gateway_cpu": "gateway, CPU",
+        "store_cpu": "store, CPU",
+        "refused": "refused",
+        "acknowledged_p50_ms": "answer p50, ms",
+        "acknowledged_p95_ms": "p95, ms",
+        "seen_p50_ms": "seen p50, ms",
+        "seen_p95_ms": "p95, ms (must be <= 2,000)",
+    }
+    table.add_column("load")
+    for column in columns.values():
+        table.add_column(column, justify="right")
+    for name, meaning in (
+        ("batches", "10 connections, 100 events a request"),
+        ("connections", "1,000 connections, 1 event a request"),
+    ):
+        console.print(f"live: {meaning}", style="dim")
+        found = _run("tests.bench.live", name, str(directory / name))
+        cells = (f"{found[key]:,.2f}" if "cpu" in key else f"{found[key]:,.0f}" for key in columns)
+        table.add_row(meaning, *cells)
     console.print(table)
 
 
