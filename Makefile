@@ -16,20 +16,20 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 PRODUCT := .venv/.product
 DEVELOPMENT := .venv/.development
 
-.PHONY: help demo test torture bench lint style types imports format setup lock clean
+.PHONY: help demo test torture bench lint style types imports format system setup lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 16
 
-demo: $(PRODUCT)  ## take a small made-up day in and print its report
-	$(SAY) "a day of calls goes in, a report comes out; nothing of it is kept"
-	$(BIN)/goldpan demo
+demo: $(PRODUCT)  ## watch a made-up centre on the boards; ARGS="..." goes to goldpan demo
+	$(SAY) "a made-up centre: its last 24 hours first, then as it happens; nothing of it is kept"
+	$(BIN)/goldpan demo $(ARGS)
 
-test: $(DEVELOPMENT)  ## run every test; ARGS="..." goes to pytest
+test: $(DEVELOPMENT) system  ## run every test; ARGS="..." goes to pytest
 	$(SAY) "running the tests"
 	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
 
-torture: $(DEVELOPMENT)  ## run the fault tests, the long ones too
+torture: $(DEVELOPMENT) system  ## run the fault tests, the long ones too
 	$(SAY) "killing processes and filling disks; this takes long"
 	$(BIN)/python -m pytest -q --durations=10 -m "faults or torture" $(ARGS)
 
@@ -55,6 +55,9 @@ imports: $(DEVELOPMENT)
 format: $(DEVELOPMENT)  ## put the code into its one form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+system:
+	@sh infra/test_packages.sh
 
 setup: $(DEVELOPMENT)  ## make .venv from the lock, with goldpan and the tools in it
 

@@ -29,14 +29,7 @@ fi
 
 packages="python3 python3-venv"
 [ -z "$python" ] || packages="$(basename "$python")-venv"
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    say "Python 3.11 or later with venv is needed. On Debian: sudo apt-get install $packages"
-    exit 1
-fi
-say "installing $packages"
-apt-get update -qq </dev/null >&2
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages \
-    </dev/null >&2
+sh "$(dirname "$0")/install_packages.sh" "Python 3.11 or later with venv is needed" $packages
 
 python=$(find_python)
 if [ -z "$python" ] || ! can_make_environments "$python"; then
