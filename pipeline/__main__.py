@@ -22,6 +22,7 @@ COMMANDS = {
     "mapping": "mapping",
     "report": "report",
     "parity": "parity",
+    "reconcile": "reconcile",
     "query": "query",
     "dead-letters": "dead_letters",
     "config": "config",

@@ -42,6 +42,7 @@ from pipeline.sources.files import content_digest
 from pipeline.sources.jsonl import JsonLines
 from pipeline.sources.mapped import MappedTable
 from pipeline.sources.privacy import Privacy
+from pipeline.sources.servicenow import ServiceNow
 from pipeline.sources.source import Source
 from pipeline.sources.tables import table_of
 from pipeline.sources.vendor_files import VendorFile
@@ -50,7 +51,7 @@ from schemas.adapters import AdapterNames
 from schemas.site import SiteConfig
 
 TABLES = ("csv", "xlsx")
-FORMATS = tuple(sorted({"bank-calls", "jsonl", *TABLES, *ADAPTERS}))
+FORMATS = tuple(sorted({"bank-calls", "jsonl", "servicenow", *TABLES, *ADAPTERS}))
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,7 +64,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         required=True,
         metavar="FORMAT",
         help="events as JSON, one a line: jsonl; a table, with --mapping: csv, xlsx; a bank's "
-        f"switch: bank-calls; a vendor's records: {', '.join(ADAPTERS)}",
+        "switch: bank-calls; an incident log: servicenow; a vendor's records: "
+        + ", ".join(ADAPTERS),
     )
     parser.add_argument(
         "--mapping",
@@ -165,6 +167,8 @@ def source_of(options: argparse.Namespace, site: SiteConfig) -> tuple[Source, st
         return VendorFile(file, ADAPTERS[form], Sender(site.site, form, names)), content_hash(names)
     if form == "bank-calls":
         return BankCalls(file, site.site, site.zone), ""
+    if form == "servicenow":
+        return ServiceNow(file, site.site, site.zone), ""
     return JsonLines(file), ""
 
 
