@@ -85,6 +85,8 @@ RECALLS: Final = 1.1
 COMPLAINT_RECALLS: Final = 1.75
 """Contacts per first contact about a matter, about; who is not helped complains."""
 _RING_S: Final = 4
+_RESERVE: Final = 1.04
+"""What a forecast may be wrong by."""
 
 
 def calls_per_day(seats: int) -> int:
@@ -116,7 +118,7 @@ def staff_needed(team: TeamPlan, per_day: int, weekday: int, hour: int) -> float
             queue = _BY_NAME[name]
             load += calls * share * (queue.talk_s + queue.work_s + _RING_S) / 3600
     load /= team.capacity * 0.75 if team.capacity > 1 else 1
-    return load + team.margin * sqrt(load)
+    return load * _RESERVE + team.margin * sqrt(load)
 
 
 _BY_NAME: Final = {queue.name: queue for queue in QUEUES}
