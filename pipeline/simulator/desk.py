@@ -75,8 +75,9 @@ class Desk:
         self._say(at, ticket, "received", f'"channel":"{ticket.channel}"')
         if ticket.channel == "email":
             self._say(at, ticket, "replied", '"auto":true')
+        self._truth.unregistered += 1
         waits = self._chance.length(25 * MINUTE_MS)
-        self._agenda.note(AWAKE.after(at, waits, self._zone), self._register, (ticket, "", ""))
+        self._agenda.note(AWAKE.after(at, waits, self._zone), self._read, ticket)
 
     def register(
         self, at: int, matter: Matter, complaint: Complaint, temper: Temper, *, by: tuple[str, str]
@@ -87,6 +88,10 @@ class Desk:
             self._complained_again(at, known, complaint, temper)
             return
         self._register(at, (self._ticket(at, matter, complaint, temper), *by))
+
+    def _read(self, at: int, ticket: Ticket) -> None:
+        self._truth.unregistered -= 1
+        self._register(at, (ticket, "", ""))
 
     def _ticket(self, at: int, matter: Matter, complaint: Complaint, temper: Temper) -> Ticket:
         self._number += 1
@@ -103,7 +108,7 @@ class Desk:
     def _register(self, at: int, how: tuple[Ticket, str, str]) -> None:
         ticket, agent, contact = how
         chance, matter, topic = self._chance, ticket.matter, ticket.matter.topic
-        self._truth.ticket(topic.name, "registered")
+        self._truth.ticket(topic.name, "opened")
         for reason in ticket.reasons:
             self._truth.very_urgent[reason] += 1
         linked = f'"contact_id":"{contact}",' if contact else ""
@@ -143,7 +148,7 @@ class Desk:
         if self._chance.hit(0.12):
             double = self._ticket(at, ticket.matter, complaint, temper)
             ticket.matter.ticket = ticket
-            self._truth.ticket(topic, "registered")
+            self._truth.ticket(topic, "opened")
             self._say(at, double, "registered", f'"topic":"{topic}","channel":"{double.channel}"')
             merged = f'"merged_into":"{ticket.name}","reason":"duplicate"'
             self._truth.ticket(topic, "merged")

@@ -40,6 +40,8 @@ class Truth:
         self.mentions = 0
         self.tickets: dict[str, Counter[str]] = {}
         """By topic: what happened to tickets, and how often."""
+        self.unregistered = 0
+        """Complaints that arrived in writing and that nobody has registered yet."""
         self.escalations: Counter[str] = Counter()
         self.very_urgent: Counter[str] = Counter()
         self.surveys: Counter[str] = Counter()
@@ -135,6 +137,7 @@ class Truth:
             "tickets": {
                 topic: dict(sorted(c.items())) for topic, c in sorted(self.tickets.items())
             },
+            "unregistered": self.unregistered,
             "escalations": dict(sorted(self.escalations.items())),
             "very_urgent": dict(sorted(self.very_urgent.items())),
             "surveys": dict(sorted(self.surveys.items())),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from pipeline.report import Report
+from pipeline.report_periods import By
 from pipeline.sinks.client import Client
 from schemas.catalogue import load_catalogue
 from tests.parity.conftest import SITE, Ingest
@@ -17,21 +18,32 @@ COUNTS = (
     *("sl_offered", "flow_out", "callbacks_requested", "route_loss", "wait_answered_ms"),
     *("wait_abandoned_ms", "handled", "talk_ms", "hold_ms", "acw_ms"),
 )
+TICKETS = ("opened", "merged", "closed", "reopened", "illegal_transitions")
 RATIOS = ("service_level", "asa", "aht")
 
 
-def found(client: Client, group: tuple[str, ...]) -> dict[tuple[str, ...], dict[str, float]]:
-    """Every count and ratio by hour and group, without those that are nothing."""
-    metrics = (*(f"the_{name}={name}" for name in COUNTS), *RATIOS)
+def found(
+    client: Client,
+    counts: tuple[str, ...],
+    ratios: tuple[str, ...] = (),
+    *,
+    group: tuple[str, ...] = (),
+    by: By = "hour",
+) -> dict[tuple[str, ...], dict[str, float]]:
+    """Counts and ratios by period and group, without the counts that are nothing."""
     report = Report(
-        metrics, SITE.site, SITE.time_zone, by="hour", group=group, catalogue=load_catalogue()
+        (*(f"the_{name}={name}" for name in counts), *ratios),
+        SITE.site,
+        SITE.time_zone,
+        by=by,
+        group=group,
+        catalogue=load_catalogue(),
     )
-    names = (*COUNTS, *RATIOS)
     return {
         (row.period, *row.group): {
             name: float(value)
-            for name, value in zip(names, row.values, strict=True)
-            if value is not None and (value or name in RATIOS)
+            for name, value in zip((*counts, *ratios), row.values, strict=True)
+            if value is not None and (value or name in ratios)
         }
         for row in report.run(client).rows
     }
@@ -47,9 +59,21 @@ def test_the_report_agrees_with_the_truth(ingested: Ingest) -> None:
         for queue, by in truth["queues"].items()
         for hour, counts in by["hours"].items()
     }
-    stored = found(client, ("queue",))
+    stored = found(client, COUNTS, RATIOS, group=("queue",))
     assert stored.keys() == expected.keys()
     for key, counts in expected.items():
         assert stored[key] == pytest.approx(counts, rel=1e-12), key
     (contacts,) = client.execute("SELECT sum(contacts) FROM call_minutes FINAL WHERE dims = 'site'")
     assert contacts == (truth["contacts"],)
+
+    tickets: dict[tuple[str, ...], dict[str, float]] = {
+        ("total", topic): {name: counts[name] for name in TICKETS if name in counts}
+        for topic, counts in truth["tickets"].items()
+    }
+    if truth["unregistered"]:  # nobody has read yet what they are about
+        tickets["total", ""] = {"opened": truth["unregistered"]}
+    assert found(client, TICKETS, group=("topic",), by="total") == tickets
+    escalations = found(client, ("escalations_internal", "escalations_external"), by="total")
+    assert escalations == {
+        ("total",): {f"escalations_{where}": n for where, n in truth["escalations"].items()}
+    }

@@ -57,7 +57,7 @@ def test_its_numbers_are_those_of_a_decent_centre(week: Stretch) -> None:
     assert 70 <= week.truth["occupancy"] <= 88
     assert levels.pop("callback") is None
     assert min(levels, key=lambda queue: levels[queue]) == "technical"  # the weak one
-    registered = sum(counts["registered"] for counts in week.truth["tickets"].values())
+    registered = sum(counts["opened"] for counts in week.truth["tickets"].values())
     assert 100 * 7 <= registered <= 200 * 7
 
 
@@ -81,7 +81,7 @@ def test_what_is_said_is_what_is_true(week: Stretch) -> None:
     )
     assert week.truth["surveys"]["responded"] == len(week.of("survey.responded"))
     registered = Counter(event["topic"] for event in week.of("ticket.registered"))
-    assert registered == {t: c["registered"] for t, c in week.truth["tickets"].items()}
+    assert registered == {t: c["opened"] for t, c in week.truth["tickets"].items()}
 
 
 def test_everything_happens_that_happens_in_a_centre(week: Stretch) -> None:
