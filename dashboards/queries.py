@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import Formula, Limits, Metric, load_catalogue
+from schemas.measures import BaseFamily
 from schemas.selection import Selection, select
 
 SITE = "${site:singlequote}"
@@ -109,12 +110,16 @@ def grouped(names: Sequence[str], by: str, where: Sequence[str] = ()) -> str:
             values.append(f"{sample} AS {name}_n")
     happened = rows.happened([shown(name).formula for name in names])
     return (
-        f"SELECT t.{by} AS {by}, {', '.join(values)}\n"
+        f"SELECT {rows.column(by)} AS {by}, {', '.join(values)}\n"
         f"FROM {rows.source}\nWHERE {_during(rows, where)}\n"
         f"GROUP BY {by}\nHAVING {happened}"
     )
 
 
 def _during(rows: Selection, where: Sequence[str]) -> str:
-    macro = "$__timeFilter" if rows.family.time == "minute" else "$__timeFilter_ms"
-    return " AND ".join([*rows.where(SITE), f"{macro}({rows.time})", *where])
+    """Return which rows belong to the board's time; a gauge shows this moment, whatever it is."""
+    conditions = rows.where(SITE)
+    if rows.time is not None:
+        macro = "$__timeFilter" if isinstance(rows.family, BaseFamily) else "$__timeFilter_ms"
+        conditions.append(f"{macro}({rows.time})")
+    return " AND ".join([*conditions, *where])

@@ -34,6 +34,7 @@ import msgspec
 from pipeline.contribution import CallerKey, Cell
 from pipeline.site_rules import SiteRules
 from schemas.events import EVENT_TYPES, Event
+from schemas.records import LIVE
 
 MAX_STEPS = 400
 """Events that one entity may have; the next is refused and becomes a dead letter."""
@@ -51,6 +52,13 @@ class EntityKey(NamedTuple):
     id: str
 
 
+class Standing(NamedTuple):
+    """An entity in a queue now: since when it waits there (epoch ms), None if it is served."""
+
+    queue: str
+    waits_since: int | None
+
+
 class Step(NamedTuple):
     """What an entity keeps of one event.
 
@@ -66,6 +74,8 @@ class Step(NamedTuple):
     fields: Fields
 
 
+_OF = "\x1f"
+"""Stands between an entity's id and its domain; a control character, as no id should have one."""
 _BEFORE_ALL = Step(-(2**62), 0, "", 0, "", {})
 
 
@@ -90,6 +100,10 @@ class Entity(ABC, Generic[F]):
     types: ClassVar[Mapping[str, int]]
     """The event types that it is made of, each with its rank."""
     reads: ClassVar[Reads]
+    follows_rules: ClassVar[bool] = False
+    """That an event is read by the rules in force, not by those that the entity began under."""
+    own_in_each_domain: ClassVar[bool] = False
+    """That what a file tells makes up entities of its own, apart from the live ones."""
 
     __slots__ = (
         "_corrected",
@@ -109,6 +123,7 @@ class Entity(ABC, Generic[F]):
         "scheduled",
         "shard",
         "site",
+        "standing",
         "steps",
         "subject",
     )
@@ -137,6 +152,8 @@ class Entity(ABC, Generic[F]):
         """What it counts as at present."""
         self.caller: tuple[CallerKey, int] | None = None
         """Who called with it, and when, at present."""
+        self.standing: tuple[Standing, ...] = ()
+        """Where it stands at present."""
         self.scheduled: tuple[str, int | None] = ("", None)
         """The domain and due time of its latest timer."""
 
@@ -146,6 +163,20 @@ class Entity(ABC, Generic[F]):
     @abstractmethod
     def ids_of(cls, event: Event) -> Sequence[str]:
         """Which of the family's entities an event of its types tells of, at the event's site."""
+
+    @classmethod
+    def id_in(cls, domain: str, id_: str) -> str:
+        """The id under which an event of this domain is kept."""
+        return f"{id_}{_OF}{domain}" if cls.own_in_each_domain and domain != LIVE else id_
+
+    def may_hear_in(self, domain: str) -> bool:
+        """Whether events of this domain may tell of it."""
+        return not self.own_in_each_domain or self.domain == domain
+
+    @property
+    def own_id(self) -> str:
+        """The id as events have it, whatever domain it is kept for."""
+        return self.id.partition(_OF)[0] if self.own_in_each_domain else self.id
 
     @abstractmethod
     def begin(self) -> F:
@@ -174,6 +205,10 @@ class Entity(ABC, Generic[F]):
         """When somebody known made contact by it, for the distinct callers; None if nobody did."""
         return None
 
+    def stands(self) -> tuple[Standing, ...]:
+        """Where it stands now, for the live gauges of queues."""
+        return ()
+
     def say(self, event: Event) -> Fields:
         """What a step keeps of an event's fields."""
         names, values_of = self.reads[event.event_type]
@@ -194,12 +229,17 @@ class Entity(ABC, Generic[F]):
         """What it counts as: nothing without an event."""
         return self.count() if self.steps else []
 
-    def takes(self, event: Event) -> bool:
-        """Whether there is room for the event."""
-        return len(self.steps) < MAX_STEPS or event.event_id in self.steps
+    def refusal(self, event: Event) -> str:
+        """Why the event cannot be taken in, and what to do about it; "" if it can."""
+        if len(self.steps) < MAX_STEPS or event.event_id in self.steps:
+            return ""
+        return (
+            f"{self.family}_id {self.id!r} has {MAX_STEPS} events already: the source seems to use "
+            f"one id for many {self.family}s; give each its own and send again"
+        )
 
     def apply(self, event: Event, domain: str, revision: int) -> None:
-        """Take an event in, for which there is room.
+        """Take an event in that is not refused.
 
         An event id seen before replaces the earlier one if its version is higher, and says nothing
         new otherwise.

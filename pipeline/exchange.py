@@ -15,6 +15,7 @@ from pipeline.contribution import CallerKey, Measure
 from pipeline.dedupe import EventKey
 from pipeline.entity import AnyEntity, EntityKey
 from pipeline.operators.callers import Caller
+from pipeline.operators.queues import QueueState
 from pipeline.operators.rows import RowKey
 from schemas.records import RecordKind
 
@@ -166,6 +167,7 @@ class Flush:
     rows: list[BaseRow] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
     entities: list[AnyEntity] = field(default_factory=list)
+    queues: list[QueueState] = field(default_factory=list)
     transitions: list[TransitionRow] = field(default_factory=list)
     checkpoint: list[CheckpointItem] = field(default_factory=list)
 

@@ -19,8 +19,8 @@ from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate
-from schemas.measures import BaseFamily, Text, literal
-from schemas.selection import TABLE, NotKeptError, Selection, select
+from schemas.measures import BaseFamily, FactFamily, Text, literal
+from schemas.selection import NotKeptError, Selection, select
 
 Cell = Number | None
 
@@ -200,10 +200,14 @@ class Report:
 
     def _select(self, label: str, compiled: Formula) -> Selection:
         try:
-            return select(self.catalogue, compiled, self.group)
+            selection = select(self.catalogue, compiled, self.group)
         except NotKeptError as error:
             msg = f"{label} {error}"
             raise ConfigError(msg) from error
+        if selection.time is None and (self.by != "total" or self.start or self.end):
+            msg = f"{label} is how things stand now and has no past: leave out the period and dates"
+            raise ConfigError(msg)
+        return selection
 
     def _sql(self, selection: Selection, asked: Sequence[Formula]) -> str:
         if isinstance(selection.family, BaseFamily) and selection.family.is_level:
@@ -215,7 +219,7 @@ class Report:
         if self.end is not None:
             where.append(f"{selection.time} < {instant(self.end)}")
         period = PERIODS[self.by].format(time=selection.moment, zone=literal(self.zone))
-        groups = [f"{TABLE}.{name} AS {name}" for name in self.group]
+        groups = [f"{selection.column(name)} AS {name}" for name in self.group]
         values = [f"{selection.value(f)} AS value_{i}" for i, f in enumerate(asked)]
         return (
             f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
@@ -243,7 +247,8 @@ class Report:
             if isinstance(family, BaseFamily):
                 totals[name] = {} if family.measures[name].kind == "histogram" else 0
             else:
-                totals[name] = 0 if family.measures[name].additive else None
+                is_zero = isinstance(family, FactFamily) and family.measures[name].additive
+                totals[name] = 0 if is_zero else None
         return evaluate(column.compiled.tree, totals)
 
 

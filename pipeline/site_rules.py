@@ -39,6 +39,11 @@ class SiteRules:
         """After how long without an event a contact in conversation is given up."""
         return self.config.contact_timeouts.talking_minutes * 60_000
 
+    def state_timeout_ms(self, source: str) -> int:
+        """For how long the source's word on an agent's state is believed."""
+        timeouts = self.config.agent_timeouts
+        return round(timeouts.sources.get(source, timeouts.default_s) * 1000)
+
     def limits(self, queue: str) -> QueueLimits:
         """The queue's thresholds; those of names that sources invent are not remembered."""
         known = self._limits.get(queue)

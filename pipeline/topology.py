@@ -31,6 +31,7 @@ from pipeline.exchange import (
     Found,
     Lookup,
 )
+from pipeline.operators.agents import Agent
 from pipeline.operators.callers import Caller
 from pipeline.operators.contacts import Contact
 from pipeline.operators.escalations import Escalation
@@ -52,7 +53,7 @@ from schemas.events import Event
 from schemas.records import LogRecord, RecordKind
 from schemas.rows import row_families
 
-FAMILIES: tuple[type[AnyEntity], ...] = (Contact, Ticket, Escalation)
+FAMILIES: tuple[type[AnyEntity], ...] = (Contact, Agent, Ticket, Escalation)
 """The families of entities that events tell of; see `pipeline.entity`."""
 PUBLISHED = frozenset({("calls", "queue")})
 """What stage 2 judges: rules look at queues."""
@@ -118,10 +119,12 @@ class Stage1:
         decoded = self._decode(fresh)
         lookup = self._unknown(fresh, decoded)
         found = (yield lookup) if lookup else Found()
+        domains = {record.domain for record in fresh} if found.told else ()
         before = [
             key
             for (shard, _), payload in found.told.items()
-            for _, key in self._applier.told(payload)
+            for domain in domains
+            for _, key in self._applier.told(payload, domain)
             if key not in self.shards[shard].entities and key not in found.entities
         ]
         if before:
@@ -159,7 +162,7 @@ class Stage1:
                 ids.setdefault(record.shard, set()).add((event.site, event.event_id))
                 if event.version:
                     told.add((record.shard, (event.site, event.event_id)))
-            for _, key in self._applier.keys_of(event):
+            for _, key in self._applier.keys_of(event, record.domain):
                 if key not in state.entities:
                     entities[key] = None
         return Lookup(
@@ -211,6 +214,11 @@ class Stage1:
             ],
             callers=list(self._callers.values()),
             entities=[state.entities[key] for state in shards for key in state.dirty_entities],
+            queues=[
+                queue
+                for state in shards
+                for queue in state.queues.changed(state.revision(state.offset))
+            ],
             checkpoint=[*configs, *(item for state in shards for item in state.snapshot())],
         )
 

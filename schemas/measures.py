@@ -3,7 +3,8 @@
 A family is a table and the measures that can be added up from it. Base families (`rows`) hold
 cumulative rows per shard, minute and declared dimension set, written by an operator. Fact families
 (`facts`) are views of a table with one row per contact: their measures are aggregates, exact at
-any grouping, over one of the row's times.
+any grouping, over one of the row's times. Gauges (`now`) are aggregates over a small table that
+says how things stand at this moment: they have no past.
 """
 
 from __future__ import annotations
@@ -29,9 +30,13 @@ Cutoff = Literal[
     "event",
     "due",
     "change",
+    "passing",
     "arrival",
 ]
-"""The moment whose minute a measure counts in; metrics.md, convention 3."""
+"""The moment whose minute a measure counts in; metrics.md, convention 3.
+
+`passing` is time that counts in every minute in which it passed.
+"""
 
 
 class Strict(BaseModel):
@@ -70,7 +75,7 @@ class Measure(Strict):
 class Aggregate:
     """A fact measure's expression, parsed, such as `sum(talk_ms)`."""
 
-    function: Literal["count", "sum", "max", "quantile_exact"]
+    function: Literal["count", "sum", "max", "age", "quantile_exact"]
     column: str | None = None
     q: Fraction = Fraction(0)
 
@@ -92,6 +97,8 @@ def parse_aggregate(text: str) -> Aggregate:
             return Aggregate("sum", column)
         case ast.Call(func=ast.Name(id="max"), args=[ast.Name(id=column)], keywords=[]):
             return Aggregate("max", column)
+        case ast.Call(func=ast.Name(id="age"), args=[ast.Name(id=column)], keywords=[]):
+            return Aggregate("age", column)
         case ast.Call(
             func=ast.Name(id="quantile_exact"),
             args=[ast.Name(id=column), ast.Constant(value=float(share))],
@@ -100,8 +107,8 @@ def parse_aggregate(text: str) -> Aggregate:
             # Through the decimal text: 0.9 as a float is a little more than 9/10.
             return Aggregate("quantile_exact", column, Fraction(str(share)))
     msg = (
-        f"{text!r} is not an aggregate: write count, sum(column), max(column) or "
-        "quantile_exact(column, 0.9)"
+        f"{text!r} is not an aggregate: write count, sum(column), max(column), "
+        "age(column) or quantile_exact(column, 0.9)"
     )
     raise ValueError(msg)
 
@@ -133,7 +140,8 @@ class FactMeasure(Strict):
     def sql(self, table: str) -> str:
         """Return the aggregate over `table` (its alias in the query).
 
-        Counts and sums of nothing are 0; a maximum or quantile of nothing is NULL.
+        Counts and sums of nothing are 0; a maximum or quantile of nothing is NULL. The age of an
+        instant is that of the earliest, in ms, and 0 where there is none: nobody waits.
         """
         aggregate = parse_aggregate(self.value)
         kept = " AND ".join(_condition(f"{table}.{c}", v) for c, v in self.where.items()) or "1"
@@ -145,6 +153,10 @@ class FactMeasure(Strict):
                 return f"ifNull(toInt64(sumIf({column}, {kept})), 0)"
             case "max":
                 return f"maxOrNullIf({column}, {kept})"
+            case "age":
+                # A source's clock may be ahead of the store's.
+                age = f"dateDiff('millisecond', minOrNullIf({column}, {kept}), now64(3))"
+                return f"greatest(0, ifNull({age}, 0))"
             case "quantile_exact":
                 values = f"arraySort(groupArrayIf({column}, {kept}))"
                 rank = rank_sql(f"length({values})", aggregate.q)
@@ -230,4 +242,29 @@ class FactFamily(Strict):
     measures: dict[Name, FactMeasure]
 
 
-Family = Annotated[BaseFamily | FactFamily, Field(discriminator="source")]
+class NowFamily(Strict):
+    """A small table of how things stand now: one row per queue and shard, or per agent."""
+
+    source: Literal["now"]
+    table: Name
+    where: dict[Name, str | int | tuple[str | int, ...]] = {}
+    """Which rows count."""
+    dimensions: tuple[Name, ...]
+    lists: dict[Name, Name] = {}
+    """The array column of a dimension that may have several values in one row."""
+    measures: dict[Name, FactMeasure]
+
+    @model_validator(mode="after")
+    def _lists_are_dimensions(self) -> NowFamily:
+        for name in self.lists:
+            if name not in self.dimensions:
+                msg = f"lists: {name!r} is not in {list(self.dimensions)}"
+                raise ValueError(msg)
+        return self
+
+    def conditions(self, table: str) -> list[str]:
+        """Return which rows of `table` (its alias in the query) count, as SQL."""
+        return [_condition(f"{table}.{column}", value) for column, value in self.where.items()]
+
+
+Family = Annotated[BaseFamily | FactFamily | NowFamily, Field(discriminator="source")]

@@ -52,6 +52,13 @@ CONTACTS = Table(
         *("transfers", "offers", "in_threshold", "short", "open", "events", "domain", "state"),
     ),
 )
+AGENTS_NOW = Table(
+    "agents_now",
+    (
+        *("site", "id", "shard", "revision", "agent_id", "domain", "agent_state", "reason"),
+        *("team", "queues", "since", "last_heartbeat", "events", "state"),
+    ),
+)
 TICKETS = Table(
     "tickets",
     (
@@ -83,11 +90,19 @@ TICKETS_NOW = Table(
     ),
 )
 FACTS: Mapping[str, Table] = MappingProxyType(
-    {"contact": CONTACTS, "ticket": TICKETS, "escalation": ESCALATIONS}
+    {
+        "contact": CONTACTS,
+        "agent": AGENTS_NOW,
+        "ticket": TICKETS,
+        "escalation": ESCALATIONS,
+    }
 )
 """The table of each family of entities: one row per entity, site and id first, revised in place."""
 NOW: Mapping[str, Table] = MappingProxyType({"ticket": TICKETS_NOW})
 """The small table of those entities of a family that are open; `over` takes a row out of it."""
+QUEUES_NOW = Table(
+    "queues_now", ("site", "queue", "shard", "revision", "waiting", "talking", "oldest_queued_at")
+)
 ALERT_TRANSITIONS = Table(
     "alert_transitions",
     (
@@ -156,7 +171,10 @@ def row_families() -> Mapping[str, RowFamily]:
 
 def row_tables() -> tuple[Table, ...]:
     """Return every table that sinks write, base families included."""
-    fixed = (RAW_EVENTS, DEAD_LETTERS, CALLERS, ALERT_TRANSITIONS, CONFIGS, CHECKPOINT)
+    fixed = (
+        *(RAW_EVENTS, DEAD_LETTERS, CALLERS, QUEUES_NOW, ALERT_TRANSITIONS, CONFIGS),
+        CHECKPOINT,
+    )
     return (
         *fixed,
         *FACTS.values(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from schemas.catalogue import Catalogue, Formula
 from schemas.formula import denominator, to_sql
-from schemas.measures import BaseFamily, FactFamily, Family, literal
+from schemas.measures import BaseFamily, FactFamily, Family, NowFamily, literal
 
 TABLE = "t"
 """The table's alias. Columns are qualified by it: an alias must never capture one."""
@@ -24,7 +24,7 @@ class NotKeptError(ValueError):
 class Selection:
     """The rows of one family from which formulas are computed: a table and a dimension set.
 
-    Fact tables have no sets: any of their dimensions will do, and the set is "".
+    Fact tables and gauges have no sets: any of their dimensions will do, and the set is "".
     """
 
     family: Family
@@ -36,21 +36,35 @@ class Selection:
         return f"{self.family.table} AS {TABLE} FINAL"
 
     @property
-    def time(self) -> str:
-        """Return the column by which a row belongs to a period; a fact may lack it."""
-        return f"{TABLE}.{self.family.time}"
+    def time(self) -> str | None:
+        """Return the column by which a row belongs to a period; a fact may lack it.
+
+        A gauge has none: it shows this moment and no other.
+        """
+        return None if isinstance(self.family, NowFamily) else f"{TABLE}.{self.family.time}"
 
     @property
-    def moment(self) -> str:
+    def moment(self) -> str | None:
         """Return that column as an instant that is always there, once `where` holds."""
-        return self.time if isinstance(self.family, BaseFamily) else f"assumeNotNull({self.time})"
+        return f"assumeNotNull({self.time})" if isinstance(self.family, FactFamily) else self.time
+
+    def column(self, dimension: str) -> str:
+        """Return a dimension's value; a row with a list of values counts once for each of them."""
+        if isinstance(self.family, NowFamily) and dimension in self.family.lists:
+            return f"arrayJoin({TABLE}.{self.family.lists[dimension]})"
+        return f"{TABLE}.{dimension}"
 
     def where(self, site: str) -> list[str]:
         """Return the conditions on a row; `site` is SQL."""
-        if isinstance(self.family, BaseFamily):
-            return [f"{TABLE}.site = {site}", f"{TABLE}.dims = {literal(self.dimension_set)}"]
-        # Without events there is nothing: they all tell of another contact now.
-        return [f"{TABLE}.site = {site}", f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
+        match self.family:
+            case BaseFamily():
+                kept = [f"{TABLE}.dims = {literal(self.dimension_set)}"]
+            case FactFamily():
+                # Without events there is nothing: they all tell of another contact now.
+                kept = [f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
+            case NowFamily():
+                kept = self.family.conditions(TABLE)
+        return [f"{TABLE}.site = {site}", *kept]
 
     def value(self, formula: Formula) -> str:
         """Return a formula's value over a group's rows."""
@@ -64,7 +78,7 @@ class Selection:
     def happened(self, formulas: Sequence[Formula]) -> str:
         """Return "anything was counted": withdrawn rows remain, as zeros."""
         family = self.family
-        if isinstance(family, FactFamily):
+        if not isinstance(family, BaseFamily):
             return "count() > 0"
         used = {*frozenset().union(*(f.measures for f in formulas)), *family.presence}
         return " OR ".join(
@@ -80,6 +94,9 @@ class Selection:
         family = self.family
         if isinstance(family, FactFamily):
             return family.measures[name].sql(TABLE)
+        if isinstance(family, NowFamily):
+            # Where no row is, nothing has ever been told: that is not the same as none.
+            return f"if(count() = 0, NULL, {family.measures[name].sql(TABLE)})"
         function = "sumMap" if family.measures[name].kind == "histogram" else "sum"
         return f"{function}({TABLE}.{name})"
 
@@ -92,7 +109,7 @@ def select(catalogue: Catalogue, formula: Formula, group: Collection[str] = ()) 
     """
     family = catalogue.families[formula.family]
     wanted = set(group)
-    if isinstance(family, FactFamily):
+    if not isinstance(family, BaseFamily):
         if wanted <= set(family.dimensions):
             return Selection(family)
         kept = f"any of {', '.join(family.dimensions)}"

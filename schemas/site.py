@@ -19,6 +19,7 @@ from schemas.documents import nearest
 from schemas.measures import Strict, Text
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+SourceName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(strict=True, ge=0, le=86_400, allow_inf_nan=False)]
 Percent = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
@@ -94,6 +95,17 @@ class ContactTimeouts(Strict):
 
     waiting_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] = 120
     talking_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] = 720
+
+
+class AgentTimeouts(Strict):
+    """After how long without a word of an agent his state is unknown; a heartbeat is a word.
+
+    `sources` are those with a rhythm of their own, by the name in their events: a source that tells
+    of changes only, and sends no heartbeats, is believed for as long as a state may last.
+    """
+
+    default_s: Seconds = 60.0
+    sources: dict[SourceName, Seconds] = Field(default_factory=dict)
 
 
 Hours = Annotated[float, Field(strict=True, gt=0, le=87_600, allow_inf_nan=False)]
@@ -174,6 +186,7 @@ class SiteConfig(Strict):
     defaults: Defaults = Defaults()
     queues: dict[QueueName, Queue] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
+    agent_timeouts: AgentTimeouts = AgentTimeouts()
     tickets: Tickets = Tickets()
     retention: Retention = Retention()
     ingest: Ingest = Ingest()

@@ -380,17 +380,17 @@ def small(store: Client, site: str) -> ReportTable:
         },
         {"dims": "queue", "contacts": 1, "offered": 1},
     )
-    return report(store, site, "offered", "service_level", "calls_waiting", group=["queue"])
+    return report(store, site, "offered", "service_level", "ivr_containment", group=["queue"])
 
 
 def test_text_is_aligned_and_says_what_is_missing(small: ReportTable) -> None:
     assert as_text(small).splitlines() == [
-        "period       queue    Offered   Service level V1 (%)   Calls waiting",
-        "─" * 68,
-        "2026-01-05   (none)         1                      -               -",
-        "2026-01-05   [red]      1,234                  66.67               -",
+        "period       queue    Offered   Service level V1 (%)   IVR containment (%)",
+        "─" * 74,
+        "2026-01-05   (none)         1                      -                     -",
+        "2026-01-05   [red]      1,234                  66.67                     -",
         "Service level V1: answered in threshold ÷ (offered − short)",
-        "Calls waiting: not available: needs the live gauges of waiting contacts, "
+        "IVR containment: not available: needs voice-menu sessions and their outcome after 24 h, "
         "which are not built yet",
     ]
 
@@ -400,7 +400,7 @@ def test_text_in_chinese(small: ReportTable) -> None:
     assert "来电量" in text
     assert "服务水平 V1 (%)" in text
     assert "（无）" in text
-    assert "当前排队数: 不可用: 需要实时量规的处理（逐秒的排队状态），尚未提供" in text
+    assert "自助解决率: 不可用: 需要自助会话事件与 24 小时后的结论，尚未提供" in text
 
 
 def test_nothing_is_said_in_words(store: Client) -> None:
@@ -412,7 +412,7 @@ def test_nothing_is_said_in_words(store: Client) -> None:
 
 def test_csv_and_json_carry_plain_numbers(small: ReportTable) -> None:
     rows = list(csv.reader(io.StringIO(as_csv(small))))
-    assert rows[0] == ["period", "queue", "offered", "service_level", "calls_waiting"]
+    assert rows[0] == ["period", "queue", "offered", "service_level", "ivr_containment"]
     assert rows[1] == ["2026-01-05", "", "1", "", ""]
     assert rows[2][:3] == ["2026-01-05", "[red]", "1234"]
     assert math.isclose(float(rows[2][3]), 200 / 3)
@@ -422,5 +422,5 @@ def test_csv_and_json_carry_plain_numbers(small: ReportTable) -> None:
     assert data["rows"][0] == {
         "period": "2026-01-05",
         "group": {"queue": ""},
-        "values": {"offered": 1, "service_level": None, "calls_waiting": None},
+        "values": {"offered": 1, "service_level": None, "ivr_containment": None},
     }

@@ -6,6 +6,7 @@ code, so a mistake has to be made twice, in two languages, to go unnoticed.
 
     contacts_sql   records -> the events that stand -> each contact's stays in queues
     calls_sql      stays -> what counts where and when
+    agents_sql     agents' reports -> time by state
     intake_sql     records -> what reached the log
     check          both sides -> differences, a span of days at a time
 """

@@ -45,7 +45,7 @@ DIMENSIONS = (
     "region",
 )
 
-_CONFIGS = f"""
+CONFIGS = f"""
 SELECT
     toUInt16(shard) AS shard, {PLACE} AS place, JSONExtractString(payload, 'content_hash') AS rules,
     JSONExtractString(payload, 'content') AS content
@@ -54,7 +54,8 @@ WHERE site = %(site)s AND kind = 'event' AND event_type = 'config.changed' AND e
   AND (shard, generation, offset) NOT IN (
       SELECT shard, generation, offset FROM dead_letters WHERE event_type = 'config.changed')
 """
-_FORCE = f"SELECT shard, place, rules FROM ({_CONFIGS}) ORDER BY shard, place"
+FORCE = f"SELECT shard, place, rules FROM ({CONFIGS}) ORDER BY shard, place"
+"""Which configuration is in force on a shard from which record on."""
 _LIMITS = f"""
 SELECT
     rules,
@@ -62,10 +63,10 @@ SELECT
     any(JSONExtractFloat(content, 'defaults', 'short_abandon_s')) AS usual_short_s,
     any(JSONExtract(content, 'queues', 'Map(String, Tuple(
         threshold_s Nullable(Float64), short_abandon_s Nullable(Float64)))')) AS own
-FROM ({_CONFIGS}) GROUP BY rules
+FROM ({CONFIGS}) GROUP BY rules
 """
 ZONES = f"""
-SELECT DISTINCT rules, JSONExtractString(content, 'time_zone') AS zone FROM ({_CONFIGS})
+SELECT DISTINCT rules, JSONExtractString(content, 'time_zone') AS zone FROM ({CONFIGS})
 """
 
 _STAY = """Tuple(
@@ -278,7 +279,7 @@ SELECT
         PARTITION BY identified, {_local_day(zones)}, subject ORDER BY started_at, contact
     ) = 1 AND identified AS is_new_caller
 FROM ({_COUNTED}) AS c
-ASOF LEFT JOIN ({_FORCE}) AS f ON c.shard = f.shard AND c.began_at_place > f.place
+ASOF LEFT JOIN ({FORCE}) AS f ON c.shard = f.shard AND c.began_at_place > f.place
 """
 
 

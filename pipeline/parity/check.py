@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.parity import calls_sql, intake_sql
+from pipeline.parity import agents_sql, calls_sql, intake_sql
 from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, MOVED, MOVES, quoted
 
 DAY_MS = 86_400_000
@@ -102,16 +102,24 @@ def check(
         start_ms: the first minute to compare, epoch ms; the beginning if None.
         end_ms: where to stop, not included; the end if None.
         events_at_once: how many events a span of days should hold at most.
-        progress: is given the events that are done and how many there are.
+        progress: is given how much is done and how much there is, in events (those that are
+            compared twice count twice).
     """
     reach = _reach(store, site)
     zones = [(str(r), str(z)) for r, z in store.execute(calls_sql.ZONES, {"site": site})]
+    clocks = _clocks(store)
     contacts = calls_sql.call_contacts(zones)
     calls = _Family(
         calls_sql.DIMENSIONS,
-        calls_sql.calls_rows(_CONTACTS, _clocks(store)),
+        calls_sql.calls_rows(_CONTACTS, clocks),
         calls_sql.stored_calls(),
         _verdicts("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
+    )
+    agents = _Family(
+        agents_sql.DIMENSIONS,
+        agents_sql.agents_rows(clocks),
+        agents_sql.stored_agents(),
+        _verdicts("agents", agents_sql.SUMS),
     )
     intake = _Family(
         intake_sql.DIMENSIONS,
@@ -119,13 +127,14 @@ def check(
         intake_sql.stored_intake(),
         _verdicts("intake", intake_sql.SUMS),
     )
-    calls_days = _days(store, site, "event_time", "call_minutes")
-    intake_days = _days(store, site, "ingest_time", "intake_minutes")
+    calls_days = _days(store, site, "event_time", "call_minutes", IS_STAGE)
+    agents_days = _days(store, site, "event_time", "agent_minutes", agents_sql.IS_REPORT)
+    intake_days = _days(store, site, "ingest_time", "intake_minutes", "kind = 'event'")
+    work = sum(count for days in (calls_days, agents_days, intake_days) for _, count in days)
     store.execute(f"DROP TEMPORARY TABLE IF EXISTS {MOVED}")
     store.execute(
         f"CREATE TEMPORARY TABLE {MOVED} ENGINE = Memory AS {MOVES}{_SETTINGS}", {"site": site}
     )
-    events = sum(count for _, count in calls_days)
     done = in_doubt = 0
     bounds = start_ms, end_ms
     for row_from, row_to, count in _spans(calls_days, events_at_once, MAX_WAIT_MS, *bounds):
@@ -146,14 +155,27 @@ def check(
         in_doubt += _compare(store, calls, params)
         store.execute(f"DROP TEMPORARY TABLE {_CONTACTS}")
         done += count
-        progress(done, 2 * events)
+        progress(done, work)
     store.execute(f"DROP TEMPORARY TABLE {MOVED}")
+    for row_from, row_to, count in _spans(agents_days, events_at_once, DAY_MS, *bounds):
+        params = {
+            "site": site,
+            "row_from": row_from,
+            "row_to": row_to,
+            "load_from": row_from - agents_sql.AROUND_MS,
+            "load_to": row_to + agents_sql.AROUND_MS,
+        }
+        _compare(store, agents, params)
+        done += count
+        progress(done, work)
     for row_from, row_to, count in _spans(intake_days, events_at_once, 0, *bounds):
         params = {"site": site, "row_from": row_from, "row_to": row_to}
         _compare(store, intake, params)
         done += count
-        progress(done, 2 * events)
-    return Parity((*calls.verdicts.values(), *intake.verdicts.values()), events, in_doubt)
+        progress(done, work)
+    families = calls, agents, intake
+    verdicts = tuple(verdict for family in families for verdict in family.verdicts.values())
+    return Parity(verdicts, sum(count for _, count in intake_days), in_doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +273,16 @@ def _clocks(store: Store) -> str:
     return f"[{running}]::Array(Tuple(UInt16, String, Int64, Int64))"
 
 
-def _days(store: Store, site: str, time: str, table: str) -> list[tuple[date, int]]:
-    """The days (UTC) that either side has something in, each with its number of events."""
+def _days(store: Store, site: str, time: str, table: str, kept: str) -> list[tuple[date, int]]:
+    """The days (UTC) that either side has something in, each with its number of events.
+
+    Only of events of which `kept` holds, in SQL.
+    """
     rows = store.execute(
         f"""
 SELECT day, sum(n) FROM (
     SELECT toDate({time}, 'UTC') AS day, count() AS n FROM raw_events
-    WHERE site = %(site)s AND kind = 'event' GROUP BY day
+    WHERE site = %(site)s AND {kept} GROUP BY day
     UNION ALL
     SELECT DISTINCT toDate(minute, 'UTC') AS day, 0 AS n FROM {table} WHERE site = %(site)s
 )

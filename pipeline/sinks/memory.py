@@ -25,6 +25,7 @@ from pipeline.exchange import (
     Stored,
     TransitionRow,
 )
+from pipeline.operators.queues import QueueState
 from pipeline.operators.rows import RowKey
 from schemas.rows import NOW
 
@@ -39,6 +40,7 @@ class MemoryStore:
         self.callers: dict[CallerKey, Stored] = {}
         self.entities: dict[EntityKey, tuple[Stored, tuple[Any, ...]]] = {}
         self.now: dict[EntityKey, tuple[Any, ...] | None] = {}
+        self.queues: dict[tuple[str, str, int], QueueState] = {}
         self.transitions: dict[tuple[str, int], TransitionRow] = {}
         self.checkpoint: dict[tuple[int, str, str], CheckpointItem] = {}
 
@@ -125,6 +127,8 @@ class MemoryStore:
                 if entity.family in NOW:
                     *row, over = entity.now_row()
                     self.now[entity.key] = None if over else tuple(row)
+        for queue in flush.queues:
+            self.queues[queue[:3]] = queue
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
         self._keep(flush.checkpoint)

@@ -12,7 +12,7 @@ from typing import cast
 
 from pipeline.contribution import CallerKey, change
 from pipeline.decode import DeadLetter, DeadLetterReason, Decoder
-from pipeline.entity import MAX_STEPS, AnyEntity, EntityKey
+from pipeline.entity import AnyEntity, EntityKey
 from pipeline.exchange import ConfigRow, Found
 from pipeline.operators import intake
 from pipeline.operators.callers import CallerChange, local_day
@@ -147,34 +147,37 @@ class Applier:
 
     # -- what happens -----------------------------------------------------------------------
 
-    def keys_of(self, event: Event) -> list[tuple[type[AnyEntity], EntityKey]]:
+    def keys_of(self, event: Event, domain: str) -> list[tuple[type[AnyEntity], EntityKey]]:
         """The entities that an event tells of, each with its family; none for most types."""
         return [
-            (family, EntityKey(family.family, event.site, id_))
+            (family, EntityKey(family.family, event.site, family.id_in(domain, id_)))
             for family in self._readers.get(event.event_type, ())
             for id_ in family.ids_of(event)
         ]
 
-    def told(self, payload: bytes) -> list[tuple[type[AnyEntity], EntityKey]]:
+    def told(self, payload: bytes, domain: str) -> list[tuple[type[AnyEntity], EntityKey]]:
         """The entities that an event told of, which was taken in once."""
         event = self._decoder.decode(payload, END_OF_TIME)
-        return [] if isinstance(event, DeadLetter) else self.keys_of(event)
+        return [] if isinstance(event, DeadLetter) else self.keys_of(event, domain)
 
     def _withdraw(self, state: ShardState, record: LogRecord, event: Event, found: Found) -> None:
         """Take a lower version of the event out of the entities of which it no longer tells.
 
         Either it is in the store up to the checkpoint, or in an entity that changed since then. One
-        that lies on another shard, because its subject is another one, is not found.
+        that lies on another shard, because its subject is another one, is not found; nor is one of
+        another domain, where each domain has its own.
         """
-        now = {key for _, key in self.keys_of(event)}
+        domain = record.domain
+        now = {key for _, key in self.keys_of(event, domain)}
         told = found.told.get((state.shard, (event.site, event.event_id)), b"")
-        before = {key: family for family, key in self.told(told) if key not in now}
+        before = {key: family for family, key in self.told(told, domain) if key not in now}
         before |= {
             key: type(state.entities[key])
             for key in state.dirty_entities
             if key.site == event.site
             and key not in now
             and event.event_id in state.entities[key].steps
+            and state.entities[key].may_hear_in(domain)
         }
         for key, family in before.items():
             stored = found.entities.get(key)
@@ -202,20 +205,15 @@ class Applier:
             return self._config(state, record, cast(ConfigChanged, event))
         entities = [
             state.entities.get(key) or self._find(state, family, key, record.subject, found)
-            for family, key in self.keys_of(event)
+            for family, key in self.keys_of(event, record.domain)
         ]
         for entity in entities:
-            if not entity.takes(event):
-                return refuse(
-                    event,
-                    record,
-                    DeadLetterReason.IMPOSSIBLE,
-                    f"{entity.family}_id {entity.id!r} has {MAX_STEPS} events already: the source "
-                    f"seems to use one id for many {entity.family}s; give each its own and send "
-                    "again",
-                )
+            if why := entity.refusal(event):
+                return refuse(event, record, DeadLetterReason.IMPOSSIBLE, why)
         for entity in entities:
             state.touch(entity)
+            if entity.follows_rules:
+                entity.rules = self.rules_by(state.configs.get(event.site, ""))
             entity.apply(event, record.domain, state.revision(record.offset))
             watermark = state.timeline.watermark(record.domain)
             self._follow(state, entity, record.domain, watermark)
@@ -262,6 +260,7 @@ class Applier:
             if entity.caller is not None:
                 came = CallerChange(revision, entity.caller[0], entity.id, entity.caller[1])
                 steps.append((state, domain, watermark, came))
+        place(state, entity)
         schedule(state, entity)
 
     def _config(
@@ -299,7 +298,16 @@ def adopt(state: ShardState, entity: AnyEntity) -> None:
     """Take up an entity that was restored: what it counts as already, and its timer."""
     entity.cells = entity.counted()
     entity.caller = caller_of(entity)
+    place(state, entity)
     schedule(state, entity)
+
+
+def place(state: ShardState, entity: AnyEntity) -> None:
+    """Put a live entity into the queues that it stands in, and out of those that it has left."""
+    standing = entity.stands() if entity.domain == LIVE else ()
+    if standing != entity.standing:
+        state.queues.move(entity.key, entity.standing, standing)
+        entity.standing = standing
 
 
 def schedule(state: ShardState, entity: AnyEntity) -> None:

@@ -11,6 +11,7 @@ from pipeline.contribution import Measure, revision_of
 from pipeline.dedupe import RecentIds
 from pipeline.entity import AnyEntity, EntityKey
 from pipeline.exchange import Checkpoint, CheckpointItem, RawRow
+from pipeline.operators.queues import Queues
 from pipeline.operators.rows import DimensionSets, RowBook, RowKey
 from pipeline.site_rules import SiteRules
 from pipeline.timeline import Timeline
@@ -48,6 +49,7 @@ class ShardState:
         self.closed: dict[EntityKey, None] = {}
         self.dirty_entities: dict[EntityKey, None] = {}
         self.rows = RowBook(shard, sets, published)
+        self.queues = Queues(shard)
         self.held_ticks: dict[str, RawRow] = {}
         """Each domain's last tick, written to the raw events only if an event follows it."""
         self.configs: dict[str, str] = {}
@@ -189,6 +191,7 @@ class ShardState:
             del self.closed[key]
             del self.entities[key]
         self.rows.settled()
+        self.queues.settled()
         self.recent.forget(now_ms)
 
 

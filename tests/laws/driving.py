@@ -27,7 +27,7 @@ class Mortal:
 
     STEPS = (
         *("before", "raw", "dead_letters", "configs", "rows", "callers", "entities"),
-        *("transitions", "checkpoint"),
+        *("queues", "transitions", "checkpoint"),
     )
     WHOLE = frozenset({"before", "checkpoint"})
     """Written as one block: there or not there."""

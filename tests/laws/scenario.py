@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pipeline.config import canonical_json, content_hash
@@ -18,11 +18,14 @@ from pipeline.log.partition import shard_of
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
 from tests.laws.scenario_tickets import ticket
+from tests.laws.second_thoughts import revised_by
+from tests.laws.staff import shift
 
 START = 1_700_000_000_000 - 1_700_000_000_000 % 60_000
 SITES = ("demo", "other")
 QUEUES = ("sales", "service")
 LATENESS_MS = 2_000
+OWNERS = ("contact_id", "ticket_id", "escalation_id", "agent_id")
 
 
 class Sent(NamedTuple):
@@ -281,17 +284,7 @@ def revise(
 ) -> Iterator[Sent]:
     """What is said later that changes what an event has said; `plain` is its delivery."""
     chance = random_.random
-    revised = dict(content)
-    if "wait_ms" in revised:
-        revised["wait_ms"] = random_.choice([0, 3000, 25_000])
-    if "due_at" in revised:
-        revised |= {"due_at": revised["occurred_at"], "priority": "urgent"}
-    if "queue" in revised:
-        revised["queue"] = random_.choice(QUEUES)
-    if chance() < 0.2:  # perhaps it was another day
-        occurred = datetime.fromisoformat(content["occurred_at"])
-        hours = random_.choice([1, 14, 30])
-        revised["occurred_at"] = (occurred - timedelta(hours=hours)).isoformat()
+    revised = revised_by(random_, content, QUEUES)
     later = plain.at + random_.choice([0, 10_000, 120_000, 7_000_000])
     if chance() < mood.raise_version:
         higher = revised | {"version": random_.randint(1, 3)}
@@ -299,10 +292,8 @@ def revise(
     if chance() < mood.correct:
         mended = {"event_id": content["event_id"] + ":mended", "corrects": content["event_id"]}
         yield plain._replace(at=later, payload=encode(revised | mended))
-    if chance() < mood.move:  # another call or ticket of the same caller
-        about = next(
-            name for name in ("contact_id", "ticket_id", "escalation_id") if name in content
-        )
+    if chance() < mood.move:  # another call, ticket or agent
+        about = next(name for name in OWNERS if name in content)
         moved = {"version": random_.randint(1, 4), about: content[about] + "x"}
         yield plain._replace(at=later, payload=encode(revised | moved))
     if chance() < mood.circle:
@@ -317,13 +308,14 @@ def morning(
     *,
     calls: int = 20,
     tickets: int = 4,
+    agents: int = 3,
     minutes: int = 40,
     mood: Mood | None = None,
     files: bool = True,
     configs: bool = True,
     tick_ms: int = 20_000,
 ) -> Scenario:
-    """A morning of some calls and tickets, the same for the same seed."""
+    """A morning of some calls, tickets and shifts, the same for the same seed."""
     random_ = random.Random(seed)
     mood = mood or Mood()
     sent: list[Sent] = []
@@ -359,6 +351,7 @@ def morning(
                 content[f"{name}_at"] = iso(content.pop(name))
             plain = Sent(occurred + 50, subject, domain, encode(content))
             sent.extend(deliver(random_, mood, content, plain))
+    sent.extend(_shifts(seed, agents, minutes, mood, files=files))
     last = START + (minutes + 10) * 60_000
     if files:
         sent, marks = _into_files(sent, last)
@@ -372,6 +365,7 @@ def morning(
                     "target_pct": float(random_.choice([60, 80, 95])),
                 }
                 waiting = {"waiting_minutes": random_.choice([1, 3, 120])}
+                heard = {"default_s": random_.choice([30.0, 60.0]), "sources": {"desk": 900.0}}
                 clocks = {
                     "default": {"response_minutes": 5.0, "silent_hours": 0.1},
                     "priorities": {"urgent": {"resolution_hours": random_.choice([0.05, 0.5])}},
@@ -381,6 +375,7 @@ def morning(
                     "defaults": {"service_level": level},
                     "contact_timeouts": waiting,
                     "tickets": clocks,
+                    "agent_timeouts": heard,
                 }
                 changed = configuration(site, at, **settings)
                 everywhere.append((at, RecordKind.EVENT, LIVE, changed))
@@ -390,6 +385,19 @@ def morning(
     ticks += [latest + 3_600_000, latest + 30 * 3_600_000]
     sent.sort(key=lambda one: one.at)
     return Scenario(tuple(sent), tuple(ticks), everywhere=tuple(everywhere))
+
+
+def _shifts(seed: int, agents: int, minutes: int, mood: Mood, *, files: bool) -> Iterator[Sent]:
+    """What is told of the agents, live or in a file, with a chance of its own."""
+    random_ = random.Random(f"agents {seed}")
+    for number in range(agents):
+        begin = START + random_.randint(0, minutes * 60_000 // 2)
+        domain = random_.choice([LIVE, LIVE, LIVE, "file:a"]) if files else LIVE
+        for content in shift(random_, f"a{number % 4}", SITES[number % 5 // 4], begin):
+            content["event_id"] += f":{number}"
+            told = int(datetime.fromisoformat(content["occurred_at"]).timestamp() * 1000)
+            plain = Sent(told + 50, f"agent:{content['agent_id']}", domain, encode(content))
+            yield from deliver(random_, mood, content, plain)
 
 
 def _into_files(

@@ -20,6 +20,7 @@ _TIMES = frozenset(
         *("flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at", "due_at"),
         *("promised_at", "legal_due_at", "received_at", "at_risk_at", "at_high_risk_at"),
         *("silent_at", "forget_at"),
+        *("since", "last_heartbeat", "oldest_queued_at"),
     }
 )
 
@@ -63,6 +64,10 @@ def tables(client: Client) -> Views:
             for row in _select(client, schema.ALERT_TRANSITIONS)
         },
         letters={_place(row): tuple(row.values()) for row in letters},
+        queues={
+            (row["site"], row["queue"], row["shard"]): tuple(row.values())[4:]
+            for row in _select(client, schema.QUEUES_NOW)
+        },
         raw={
             _place(row): tuple((row | {"kind": RecordKind[row["kind"].upper()]}).values())
             for row in raw

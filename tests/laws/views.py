@@ -35,6 +35,8 @@ class Views:
     callers: dict[tuple[str, ...], dict[str, int]]
     transitions: dict[tuple[str, int], tuple[Any, ...]]
     letters: dict[tuple[int, int], tuple[Any, ...]]
+    queues: dict[tuple[str, str, int], tuple[Any, ...]]
+    """How each queue stands: waiting, talking, the oldest entry."""
     raw: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
 
     def merged(self, family: str = "calls") -> dict[RowKey, Counter[Measure]]:
@@ -80,6 +82,7 @@ def views(store: MemoryStore) -> Views:
         },
         transitions={key: tuple(row) for key, row in store.transitions.items()},
         letters={key: tuple(row) for key, row in store.dead_letters.items()},
+        queues={key: row[4:] for key, row in store.queues.items()},
         raw={key: tuple(row) for key, row in store.raw.items() if row.kind != RecordKind.TICK},
     )
 

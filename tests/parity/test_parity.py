@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import entity
 from pipeline.__main__ import main
-from pipeline.parity import calls_sql, intake_sql
+from pipeline.parity import agents_sql, calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
 from pipeline.simulator.disorder import Disorder, disturbed
 from pipeline.sinks.client import Client
@@ -39,7 +39,9 @@ def of(parity: Parity, measure: str) -> Verdict:
 
 def test_every_base_measure_and_every_dimension_is_compared() -> None:
     families = row_families()
-    calls, intake = families["calls"], families["intake"]
+    calls, intake, agents = families["calls"], families["intake"], families["agents"]
+    assert agents.measures == agents_sql.SUMS
+    assert agents.dimensions == agents_sql.DIMENSIONS
     assert (*calls_sql.SUMS, *calls_sql.HISTOGRAMS) == calls.measures
     assert set(calls_sql.HISTOGRAMS) == calls.histograms
     assert calls.dimensions == calls_sql.DIMENSIONS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import load_catalogue
-from schemas.measures import BaseFamily, FactFamily
+from schemas.measures import BaseFamily, FactFamily, NowFamily
 from schemas.migrations import Migration, migrations, split_statements
 from schemas.rows import Table, row_families, row_tables
 
@@ -75,9 +75,13 @@ def test_no_table_stores_a_ratio(ask: Ask) -> None:
 def test_facts_read_columns_that_exist(ask: Ask) -> None:
     for family in load_catalogue().families.values():
         existing = columns_of(ask, family.table)
-        assert set(family.dimensions) <= set(existing)
+        lists = family.lists if isinstance(family, NowFamily) else {}
+        assert {lists.get(name, name) for name in family.dimensions} <= set(existing)
         if isinstance(family, FactFamily):
             assert family.time in existing
+        if isinstance(family, NowFamily):
+            assert set(family.where) <= set(existing)
+        if not isinstance(family, BaseFamily):
             for name, measure in family.measures.items():
                 assert measure.columns() <= set(existing), name
                 # It runs, too.
@@ -133,7 +137,7 @@ def test_a_revision_is_seen_alone_even_where_an_index_skips_its_granule(ask: Ask
 
 
 def test_migrations_are_numbered_without_gaps() -> None:
-    assert [m.version for m in migrations()] == [1, 2]
+    assert [m.version for m in migrations()] == [1, 2, 3]
     assert all(isinstance(m, Migration) and m.statements for m in migrations())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeGuard, cast
 
 from pipeline.contribution import Cell
-from pipeline.entity import Entity, fields_read
+from pipeline.entity import Entity, Standing, fields_read
 from pipeline.operators.contacts.cells import cells_of
 from pipeline.operators.contacts.row import row_of
 from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact
@@ -75,6 +75,21 @@ class Contact(Entity[Fact]):
     def row(self) -> tuple[Any, ...]:
         """See `Entity.row`."""
         return row_of(self)
+
+    def stands(self) -> tuple[Standing, ...]:
+        """See `Entity.stands`: it waits in the queue of its last stay, or talks, or both at once.
+
+        After a transfer the caller may wait in the next queue before the first agent is done.
+        """
+        fact = self.fact
+        if not fact.open or fact.attributes.get("direction") == "outbound":
+            return ()
+        return tuple(
+            Standing(leg.queue, None if leg.exit else leg.queued_at)
+            for leg in fact.legs
+            if (leg.exit == "answered" and not leg.ended_at)
+            or (leg is fact.legs[-1] and not leg.exit)
+        )
 
     def called_at(self) -> int | None:
         """When it began, if it is known who called."""

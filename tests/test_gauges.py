@@ -1,0 +1,93 @@
+"""How queues and agents stand now, from hand-made rows on the real engine: none is not nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from clickhouse_driver import Client
+
+from infra import clickhouse
+from pipeline.errors import ConfigError
+from pipeline.report import Report
+from schemas.catalogue import load_catalogue
+from schemas.migrations import migrations
+from schemas.rows import AGENTS_NOW, QUEUES_NOW
+
+Cells = list[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def store(server: clickhouse.Server) -> Iterator[Client]:
+    with Client(server.host, server.port, password=server.password) as client:
+        client.execute("CREATE DATABASE gauges ENGINE = Atomic")
+        client.execute("USE gauges")
+        for migration in migrations():
+            for statement in migration.statements:
+                client.execute(statement)
+        queue(client, queue="vip", shard=0, revision=1, waiting=9, talking=9)
+        queue(client, queue="vip", shard=0, revision=2, waiting=2, talking=1, ago_s=40)
+        queue(client, queue="vip", shard=1, revision=1, waiting=1, talking=0, ago_s=100)
+        queue(client, queue="calm", shard=0, revision=1, waiting=0, talking=3)
+        agent(client, "a", "ready", ["vip", "calm"])
+        agent(client, "b", "ready", ["vip"])
+        agent(client, "c", "talking", ["vip"])
+        agent(client, "d", "unknown", ["calm"])
+        agent(client, "e", "ready", ["vip"], domain="file:x")
+        yield client
+
+
+def put(client: Client, table: str, row: dict[str, Any], computed: dict[str, str]) -> None:
+    names = ", ".join([*row, *computed])
+    values = ", ".join([*(f"%({name})s" for name in row), *computed.values()])
+    client.execute(f"INSERT INTO {table} ({names}) SELECT {values}", row)
+
+
+def queue(client: Client, *, ago_s: int | None = None, **row: Any) -> None:
+    oldest = "NULL" if ago_s is None else f"now64(3) - INTERVAL {ago_s} SECOND"
+    put(client, QUEUES_NOW.name, {"site": "s", **row}, {"oldest_queued_at": oldest})
+
+
+def agent(client: Client, id_: str, state: str, queues: list[str], domain: str = "live") -> None:
+    row = {"site": "s", "id": id_, "agent_id": id_, "agent_state": state, "domain": domain}
+    put(client, AGENTS_NOW.name, {**row, "queues": queues, "revision": 1}, {})
+
+
+def now(store: Client, *metrics: str, group: tuple[str, ...] = (), **more: Any) -> Cells:
+    asked: dict[str, Any] = {"site": "s", "zone": "UTC", "catalogue": load_catalogue(), **more}
+    table = Report(metrics, group=group, **asked).run(store)
+    return [(*row.group, *row.values) for row in table.rows]
+
+
+def test_a_queue_is_the_sum_of_its_shards(store: Client) -> None:
+    assert now(store, "calls_waiting", "calls_talking", group=("queue",)) == [
+        ("calm", 0, 3),
+        ("vip", 3, 1),
+    ]
+    assert now(store, "calls_waiting", "calls_talking") == [(3, 4)]
+
+
+def test_who_waits_longest_waits_since_he_came(store: Client) -> None:
+    [(calm, nobody), (vip, longest)] = now(store, "oldest_waiting", group=("queue",))
+    assert (calm, nobody, vip) == ("calm", 0, "vip")
+    assert isinstance(longest, float)
+    assert 100 <= longest < 400  # as long as the tests take
+
+
+def test_an_agent_of_two_queues_counts_for_both_and_once_in_total(store: Client) -> None:
+    assert now(store, "agents_ready", "agents_logged_in", "agents_unknown") == [(2, 3, 1)]
+    assert now(store, "agents_ready", "agents_unknown", group=("queue",)) == [
+        ("calm", 1, 1),
+        ("vip", 2, 0),
+    ]
+
+
+def test_where_nothing_was_ever_told_there_is_no_value(store: Client) -> None:
+    assert now(store, "calls_waiting", "agents_ready", site="elsewhere") == []
+
+
+@pytest.mark.parametrize("more", [{"by": "hour"}, {"by": "day"}])
+def test_what_is_now_has_no_past(store: Client, more: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="calls_waiting is how things stand now and has no past"):
+        now(store, "calls_waiting", **more)
