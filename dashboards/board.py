@@ -29,6 +29,7 @@ TITLES = {
     "wallboard": Text(zh="大屏", en="Wallboard"),
     "calls": Text(zh="话务趋势", en="Calls"),
     "queue": Text(zh="队列详情", en="Queue"),
+    "tickets": Text(zh="工单", en="Tickets"),
     "health": Text(zh="管道健康", en="Pipeline"),
 }
 """Every board, in the order in which links name them."""

@@ -26,9 +26,9 @@ from schemas.catalogue import Limits, Metric
 from schemas.measures import Text
 
 Panel = stat.Panel | timeseries.Panel | table.Panel | bargauge.Panel | heatmap.Panel | text.Panel
-DECIMALS = {"%": 1, "s": 0, "min": 1, "count": 0, "ratio": 2}
+DECIMALS = {"%": 1, "s": 0, "min": 1, "h": 1, "count": 0, "ratio": 2}
 _UNITS = {"%": "percent", "count": "locale", "ratio": "none"}
-_SUFFIXES = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min")}
+_SUFFIXES = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min"), "h": Text(zh="时", en="h")}
 
 
 def unit_of(metric: Metric, lang: Lang) -> str:

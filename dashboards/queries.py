@@ -47,8 +47,13 @@ def selection(names: Sequence[str], group: Sequence[str] = ()) -> Selection:
     """Return the rows from which all these metrics are computed.
 
     Raises:
-        ValueError: they do not come from the same rows.
+        ValueError: they do not come from the same rows, or are levels.
     """
+    for name in names:
+        family = load_catalogue().families[shown(name).formula.family]
+        if isinstance(family, BaseFamily) and family.is_level:
+            msg = f"{name} is a level, which is not summed over a time: read it as it stands"
+            raise ValueError(msg)
     first, *others = (select(load_catalogue(), shown(name).formula, group) for name in names)
     if any(other != first for other in others):
         msg = f"{', '.join(names)} do not come from the same rows"

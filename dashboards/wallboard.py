@@ -8,10 +8,14 @@ from dashboards.board import Placed, Time, compose
 from dashboards.panels import tile
 from dashboards.parts import calls_over_time, freshness, open_alerts, queues
 from dashboards.queries import total
+from dashboards.tickets import tickets_now
 from dashboards.words import Lang
 from schemas.measures import Text
 
 STATS = ("service_level", "asa", "max_wait", "abandon_rate", "offered", "answered")
+
+OVERDUE = Text(zh="超期工单", en="Tickets overdue")
+VERY_URGENT = Text(zh="非常紧急", en="Very urgent")
 
 
 def build(lang: Lang) -> dashboard.Dashboard:
@@ -28,8 +32,10 @@ def build(lang: Lang) -> dashboard.Dashboard:
         [
             *(Placed(panel, 4 * i, 0, 4, 8) for i, panel in enumerate(stats)),
             Placed(queues(lang), 0, 8, 16, 10),
-            Placed(open_alerts(lang), 16, 8, 8, 10),
+            Placed(tickets_now("overdue_open", lang, OVERDUE), 16, 8, 4, 6),
+            Placed(tickets_now("very_urgent_open", lang, VERY_URGENT), 20, 8, 4, 6),
+            Placed(open_alerts(lang), 16, 14, 8, 8),
             Placed(calls_over_time(lang), 0, 18, 16, 9),
-            Placed(freshness(lang), 16, 18, 8, 9),
+            Placed(freshness(lang), 16, 22, 8, 5),
         ],
     )

@@ -102,9 +102,9 @@ class Viewer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def home(self, request: web.Request) -> web.StreamResponse:
-        """`GET /`."""
-        languages = request.headers.get(hdrs.ACCEPT_LANGUAGE, "").lower()
-        lang = "zh" if languages.startswith("zh") else "en"
+        """`GET /`, or `/?lang=zh`."""
+        wanted = request.query.get("lang", "") or request.headers.get(hdrs.ACCEPT_LANGUAGE, "")
+        lang = "zh" if wanted.lower().startswith("zh") else "en"
         place = f"/d/{HOME}-{lang}"
         raise web.HTTPFound(place)
 

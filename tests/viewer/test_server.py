@@ -67,6 +67,8 @@ def test_the_home_board_comes_in_the_browsers_language(
 ) -> None:
     status, headers, _ = run(get(f"{served}/", **{"Accept-Language": languages}))
     assert (status, headers["Location"]) == (302, f"/d/goldpan-wallboard-{lang}")
+    _, headers, _ = run(get(f"{served}/?lang=zh", **{"Accept-Language": languages}))
+    assert headers["Location"] == "/d/goldpan-wallboard-zh"
 
 
 def test_a_page_may_ask_nothing_of_any_other_host(served: str) -> None:
