@@ -39,13 +39,26 @@ def add_data_dir_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _address(text: str) -> str:
+    """A store's address as typed, or as the file after an @ has it: so no password is typed."""
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{text[1:]} cannot be read ({error}): check the path and who may read it"
+        raise argparse.ArgumentTypeError(msg) from error
+
+
 def add_store_options(parser: argparse.ArgumentParser) -> None:
     """Add `--data-dir` and `--clickhouse`."""
     add_data_dir_option(parser)
     parser.add_argument(
         "--clickhouse",
+        type=_address,
         metavar="URL",
-        help="use this server instead of the embedded one: clickhouse://user:pw@host:port/db",
+        help="use this server instead of the embedded one: clickhouse://user:pw@host:port/db, or "
+        "@FILE for a file that holds that",
     )
 
 
