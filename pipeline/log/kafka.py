@@ -7,6 +7,7 @@ are not those of a live event.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -26,6 +27,7 @@ _DELIVERY_MS = 60_000
 """How long a record is offered to a broker that does not take it."""
 _READ_MS = 500
 _KIND, _DOMAIN = "kind", "domain"
+_TIME = re.compile(rb"-?[0-9]{1,18}")
 
 Headers = list[tuple[str, bytes]]
 
@@ -54,19 +56,18 @@ def headers_of(kind: RecordKind, domain: str) -> Headers:
 def record_of(message: Message, ingest_ms: int) -> LogRecord:
     """A message as a record, whoever wrote it: what its headers do not say is that of a live event.
 
-    A kind that this version does not know is read as an event, and decode says what is wrong.
+    A kind that this version does not know, or a file's tick without a time in it, is read as an
+    event, and decode says what is wrong.
     """
     said: Mapping[str, bytes] = dict(message.headers or ())
-    kind = said.get(_KIND, b"EVENT").decode(errors="replace")
-    return LogRecord(
-        message.partition,
-        message.offset,
-        RecordKind.__members__.get(kind, RecordKind.EVENT),
-        ingest_ms,
-        said.get(_DOMAIN, LIVE.encode()).decode(errors="replace"),
-        (message.key or b"").decode("utf-8", "replace"),
-        message.value or b"",
-    )
+    name = said.get(_KIND, b"EVENT").decode(errors="replace")
+    kind = RecordKind.__members__.get(name, RecordKind.EVENT)
+    domain = said.get(_DOMAIN, LIVE.encode()).decode(errors="replace")
+    payload: bytes = message.value or b""
+    if kind == RecordKind.TICK and domain != LIVE and not _TIME.fullmatch(payload):
+        kind = RecordKind.EVENT
+    subject = (message.key or b"").decode("utf-8", "replace")
+    return LogRecord(message.partition, message.offset, kind, ingest_ms, domain, subject, payload)
 
 
 class KafkaLog:

@@ -183,8 +183,12 @@ class Assigned:
         self._dirty = self._dirty or bool(records)
 
     def take(self, partition: int, offset: int, content: bytes) -> None:
-        """Take in a message of `partials`."""
-        self._transitions.extend(self._open_sites(partition).take(offset, content))
+        """Take in a message of `partials`; one that no worker wrote is told of and passed over."""
+        sites = self._open_sites(partition)
+        try:
+            self._transitions.extend(sites.take(offset, content))
+        except ValueError as error:
+            self._tell(f"partials {partition}, offset {offset:,}: passed over, {error}")
         self._dirty = True
 
     # -- the store --------------------------------------------------------------------------
