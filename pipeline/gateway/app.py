@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from itertools import islice
@@ -112,10 +113,7 @@ class Gateway:
     async def _keep(self, batch: Batch) -> web.Response:
         if batch.payloads:
             await self._health.intake.put(batch.payloads)
-            self._counts.payload_bytes.inc(sum(map(len, batch.payloads)))
-        for result in RESULTS:
-            self._counts.events.labels(result).inc(batch.counts[result])
-        self._counts.dropped_fields.inc(batch.ignored.total())
+        self._counts.batch(batch)
         return web.json_response(
             {
                 **{result: batch.counts[result] for result in RESULTS},
@@ -154,16 +152,15 @@ class Gateway:
         """Count every request by its route, which is a pattern of ours."""
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
-        status = 0
+        status, began = 0, time.monotonic()
         try:
-            with self._counts.request_seconds.labels(route).time():
-                answer = await self._answer(request, handler)
+            answer = await self._answer(request, handler)
             status = answer.status
         except web.HTTPException as redirection:
             status = redirection.status
             raise
         finally:
-            self._counts.requests.labels(route, str(status)).inc()
+            self._counts.request(route, status, time.monotonic() - began)
         return answer
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from pipeline.dedupe import MAX_IDS
+from pipeline.gateway.batch import RESULTS, Batch
 from pipeline.gateway.health import Health
 from pipeline.gateway.limits import Budget
 from pipeline.operators.rows import MAX_ROWS
@@ -66,6 +67,29 @@ class Counts:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+        self._results = {result: self.events.labels(result) for result in RESULTS}
+        # Looking a child up by its labels costs more than to count; routes and answers are few.
+        self._requests: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        found = self._requests.get((route, status))
+        if found is None:
+            count = self.requests.labels(route, str(status))
+            found = self._requests[route, status] = count, self.request_seconds.labels(route)
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def batch(self, batch: Batch) -> None:
+        """Count what became of the events of a request."""
+        for result, child in self._results.items():
+            if batch.counts[result]:
+                child.inc(batch.counts[result])
+        if batch.payloads:
+            self.payload_bytes.inc(sum(map(len, batch.payloads)))
+        if batch.ignored:
+            self.dropped_fields.inc(batch.ignored.total())
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""

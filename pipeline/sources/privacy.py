@@ -36,6 +36,7 @@ _PERSONAL: Final = re.compile(
     r"|(?<!\d)(?P<card>[2-6]\d{3}(?:[ \-]?\d{4}){2}(?:[ \-]?\d{1,7}))(?!\d)"
     r"|(?<!\d)(?P<mobile>(?:(?:00)?86[ \-]?)?1[3-9]\d[ \-]?\d{4}[ \-]?\d{4})(?!\d)"
 )
+_NO_DIGIT: Final = re.compile(r"\D+")
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS: Final = "10X98765432"
 _LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
@@ -68,6 +69,8 @@ class Privacy:
                     dropped.append(name)
             elif kind == "text":
                 kept[name] = self._masked(value)
+            elif isinstance(value, str) and not _SUSPICIOUS.search(value):
+                kept[name] = value
             else:
                 kept[name] = self._pseudonymous(value)
         for raw, hashed in RAW_FIELDS.items():
@@ -152,7 +155,9 @@ def normal_phone(text: str) -> str:
     ''
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    digits = "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
+    digits = _NO_DIGIT.sub("", text)
+    if not digits.isascii():
+        digits = "".join(str(unicodedata.decimal(c)) for c in digits)
     if len(digits) < 3:
         return ""
     abroad = text.startswith("+") or digits.startswith("00")

@@ -1,7 +1,7 @@
 """Events over HTTP flow in at a steady rate; how soon they are acknowledged and seen flows out.
 
 Beside the load some clients send a byte a second. What is seen is what a reader of the store
-counts, asked every 50 ms, from another process than the gateway's, as a board would.
+counts, asked every 100 ms, from another process than the gateway's, as a board would.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from infra import clickhouse
 from tests.gateway.support import LINES, Gateway
 from tests.infra.support import wait_for
 
-POLL_S = 0.05
+POLL_S = 0.1
 SLOW_CLIENTS = 20
 COUNT = "SELECT sum(offered) FROM call_minutes FINAL WHERE dims = 'site'"
 
