@@ -51,6 +51,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--hours", type=int, default=24, help="the past it begins with (default: %(default)s)"
     )
+    parser.add_argument(
+        "--hour",
+        type=int,
+        default=11,
+        help="what hour it is in the made-up centre now, wherever you are (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="another seed, another centre")
     parser.add_argument(
         "--speed",
@@ -79,7 +85,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     """Show the centre until a signal; 0 after a clean end."""
     _check(options)
-    site = load_site(EXAMPLE_SITE)
+    site = _site(options.hour)
     news: News = queue.SimpleQueue()
     with _directory(options.data_dir) as directory, signals(news), ExitStack() as store:
         options.data_dir = directory
@@ -183,13 +189,20 @@ class _Show:
             gateway.close()
 
 
+def _site(hour: int) -> SiteConfig:
+    """The example centre, in the time zone where it is that hour now: nights are quiet."""
+    site = load_site(EXAMPLE_SITE)
+    ahead = (hour - time.gmtime().tm_hour + 12) % 24 - 12
+    return site.model_validate(site.model_dump() | {"time_zone": f"Etc/GMT{-ahead:+d}"})
+
+
 def _check(options: argparse.Namespace) -> None:
     """Refuse what makes no demonstration.
 
     Raises:
         ConfigError: says which option, its value, and what to write instead.
     """
-    for name, least, most in (("seats", 2, 5_000), ("hours", 1, 24 * 31)):
+    for name, least, most in (("seats", 2, 5_000), ("hours", 1, 24 * 31), ("hour", 0, 23)):
         value = getattr(options, name)
         if not least <= value <= most:
             msg = f"--{name} {value} is not possible; give {least} to {most:,}"

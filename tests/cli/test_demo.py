@@ -79,6 +79,7 @@ def processes() -> list[str]:
     [
         (("--seats", "1"), "--seats 1 is not possible; give 2 to 5,000"),
         (("--hours", "0"), "--hours 0 is not possible; give 1 to 744"),
+        (("--hour", "24"), "--hour 24 is not possible; give 0 to 23"),
         (("--speed", "1"), "--speed 1 never reaches the present; give more than 1, such as 600"),
     ],
 )
