@@ -23,6 +23,9 @@ from pipeline.timeline import BEGIN_OF_TIME
 from schemas.records import LIVE, LogRecord, RecordKind
 
 TICK_MS = 1_000
+LIFE_MS = 400 * 24 * 3_600_000
+"""Silent for longer than this, a contact or ticket is forgotten; it would begin anew."""
+_PURGE_EVERY_MS = 24 * 3_600_000
 _COMMIT_BYTES = 16 << 20
 """A group of the log is committed early when it would grow past this."""
 
@@ -94,6 +97,7 @@ class Publisher:
         self._max_skew_ms = max_skew_ms
         self._now = 0
         self._last_tick = 0
+        self._last_purge = 0
         self._reading_clock = threading.Lock()
         # Guards the subject map and the log's group: they must agree on the order of events.
         self._publishing = threading.RLock()
@@ -164,10 +168,17 @@ class Publisher:
         self.publish_everywhere(RecordKind.EVENT, LIVE, msgspec.json.encode(event))
 
     def tick(self) -> None:
-        """Put a tick into every shard, if a second has passed since the last."""
+        """Put a tick into every shard, if a second has passed since the last.
+
+        Once a day it also lets go of contacts and tickets that nothing was heard of for `LIFE_MS`.
+        """
         if self.now() - self._last_tick >= TICK_MS:
             self._last_tick = self._now
             self.publish_everywhere(RecordKind.TICK, LIVE)
+        if self._now - self._last_purge >= _PURGE_EVERY_MS:
+            self._last_purge = self._now
+            with self._publishing:
+                self.subjects.purge(self._now - LIFE_MS)
 
     def observe(self, record: LogRecord) -> None:
         """Take a record of the log into the subject map, as when it was published."""

@@ -20,11 +20,12 @@ from pipeline.exchange import Checkpoint, Flush, Found, Lookup, RecentId, Store
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.patience import Patience
+from pipeline.runtimes.publisher import LIFE_MS
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.memory import MemoryStore
 from pipeline.topology import TopologySettings
-from schemas.records import LogRecord
+from schemas.records import LIVE, LogRecord
 from tests.laws.driving import Died, Mortal
 from tests.laws.profile import tried
 from tests.laws.scenario import SITES, START, encode, event, morning
@@ -220,3 +221,17 @@ def test_outages_of_the_store_change_nothing(
         pipeline.settle()
     assert store.outages
     assert tables(client) == undisturbed(other, over_ms)
+
+
+def test_who_was_silent_for_long_enough_is_forgotten(tmp_path: Path) -> None:
+    with embedded(tmp_path, MemoryStore(), START) as pipeline:
+        pipeline.start()
+        said = event("call.queued", START, "old", queue="general")
+        pipeline.publish(LIVE, [encode(said)])
+        pipeline.save_subjects()
+        assert pipeline.subjects.entries == {"contact": 1}
+    later = START + LIFE_MS + 2 * 3_600_000  # the last touch is known to the hour
+    with embedded(tmp_path, MemoryStore(), later) as pipeline:
+        pipeline.start()
+        pipeline.tick()
+        assert pipeline.subjects.entries.get("contact", 0) == 0
