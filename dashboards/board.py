@@ -29,6 +29,7 @@ TITLES = {
     "wallboard": Text(zh="大屏", en="Wallboard"),
     "calls": Text(zh="话务趋势", en="Calls"),
     "queue": Text(zh="队列详情", en="Queue"),
+    "agents": Text(zh="坐席", en="Agents"),
     "tickets": Text(zh="工单", en="Tickets"),
     "health": Text(zh="管道健康", en="Pipeline"),
 }

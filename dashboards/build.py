@@ -10,13 +10,14 @@ from typing import Any
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import calls, health, lint, queue, tickets, wallboard
+from dashboards import agents, calls, health, lint, queue, tickets, wallboard
 from dashboards.words import LANGS, Lang
 
 BOARDS: Mapping[str, Callable[[Lang], dashboard.Dashboard]] = {
     "wallboard": wallboard.build,
     "calls": calls.build,
     "queue": queue.build,
+    "agents": agents.build,
     "tickets": tickets.build,
     "health": health.build,
 }

@@ -22,19 +22,29 @@ QUEUE_GAP = Limits(warn=0, crit=-10)
 
 def queues(lang: Lang) -> table.Panel:
     """Every queue with contacts, worst first, each against its own target."""
-    names = ("service_level", "abandon_rate", "asa", "offered")
+    calls = ("service_level", "abandon_rate", "offered")
+    waiting = ("calls_waiting", "oldest_waiting")
     least = shown("service_level").metric.min_sample
+    limits = shown("oldest_waiting").metric.limits
+    if limits is None:
+        msg = "oldest_waiting: a board needs its limits"
+        raise ValueError(msg)
     own = "JSONExtract(config, 'queues', queue, 'target_pct', 'Nullable(Float64)')"
     common = "JSONExtract(config, 'defaults', 'service_level', 'target_pct', 'Nullable(Float64)')"
     name = f"JSONExtractString(config, 'queues', queue, 'name', '{lang}')"
+    level = state("gap", QUEUE_GAP, "service_level_n", least)
+    wait = f"if(calls_waiting = 0, NULL, {state('oldest_waiting', limits)})"
     sql = (
         f"WITH {CONFIG}\n"
         f"SELECT queue, if({name} = '', queue, {name}) AS name,\n"
-        f"  {state('gap', QUEUE_GAP, 'service_level_n', least)} AS state,\n"
-        f"  {', '.join(names[:1])}, target, {', '.join(names[1:])}\n"
+        f"  nullIf(greatest(ifNull({level}, -1), ifNull({wait}, -1)), -1) AS state,\n"
+        f"  {', '.join(waiting)}, agents_ready, service_level, target, abandon_rate, offered\n"
         f"FROM (\nSELECT *, coalesce({own}, {common}) AS target, service_level - target AS gap\n"
-        f"FROM (\n{grouped(names, 'queue')}\n)\n)\n"
-        "ORDER BY state DESC NULLS LAST, gap, offered DESC LIMIT 8"
+        f"FROM (\n{grouped(calls, 'queue')}\n) AS c\n"
+        f"FULL OUTER JOIN (\n{grouped(waiting, 'queue')}\n) AS w USING (queue)\n"
+        f"LEFT JOIN (\n{grouped(('agents_ready',), 'queue')}\n) AS a USING (queue)\n"
+        "WHERE queue != '' AND (offered > 0 OR calls_waiting > 0)\n)\n"
+        "ORDER BY state DESC NULLS LAST, oldest_waiting DESC, gap, offered DESC LIMIT 8"
     )
     columns = {
         "queue": Column(hidden=True),
@@ -48,12 +58,15 @@ def queues(lang: Lang) -> table.Panel:
         ),
     }
     short = {
+        "calls_waiting": Text(zh="排队", en="Waiting"),
+        "oldest_waiting": Text(zh="最久", en="Longest"),
+        "agents_ready": Text(zh="可用坐席", en="Ready"),
         "abandon_rate": Text(zh="放弃率", en="Abandoned"),
-        "asa": Text(zh="平均应答", en="ASA"),
         "offered": Text(zh="来电", en="Offered"),
     }
     columns |= {
-        name: Column(shown(name).metric, name=short.get(name), align="right") for name in names
+        metric: Column(shown(metric).metric, name=short.get(metric), align="right")
+        for metric in (*waiting, "agents_ready", *calls)
     }
     return listing(
         Text(zh="队列，最差在前", en="Queues, worst first"),
@@ -61,10 +74,14 @@ def queues(lang: Lang) -> table.Panel:
         lang,
         columns,
         Text(
-            zh="状态：低于本队列目标为预警，低 10 个百分点以上为严重，不足 20 个联络不判定",
+            zh=(
+                "状态取两者中更差的：服务水平低于本队列目标为预警，低 10 个百分点以上为严重，"
+                "不足 20 个联络不判定；排队最久超过 60 秒为预警，超过 120 秒为严重"
+            ),
             en=(
-                "State: below the queue's own target is a warning, more than 10 points below is "
-                "critical; on fewer than 20 contacts none is judged"
+                "State is the worse of two: service level below the queue's own target is a "
+                "warning, more than 10 points below is critical, fewer than 20 contacts are not "
+                "judged; the longest wait now beyond 60 s is a warning, beyond 120 s critical"
             ),
         ),
     )

@@ -103,6 +103,13 @@ def series(names: Sequence[str], where: Sequence[str] = ()) -> str:
     )
 
 
+def now(name: str) -> str:
+    """Return a gauge as a value inside a query: how it stands, whatever the board's time."""
+    rows = selection([name])
+    value = rows.value(shown(name).formula)
+    return f"(SELECT {value} FROM {rows.source} WHERE {' AND '.join(rows.where(SITE))})"
+
+
 def grouped(names: Sequence[str], by: str, where: Sequence[str] = ()) -> str:
     """Return metrics by a dimension, and `<name>_n`, the sample, of those that are ratios."""
     rows = selection(names, [by])
@@ -122,9 +129,8 @@ def grouped(names: Sequence[str], by: str, where: Sequence[str] = ()) -> str:
 
 
 def _during(rows: Selection, where: Sequence[str]) -> str:
-    """Return which rows belong to the board's time; a gauge shows this moment, whatever it is."""
-    conditions = rows.where(SITE)
+    during = []
     if rows.time is not None:
         macro = "$__timeFilter" if isinstance(rows.family, BaseFamily) else "$__timeFilter_ms"
-        conditions.append(f"{macro}({rows.time})")
-    return " AND ".join([*conditions, *where])
+        during = [f"{macro}({rows.time})"]
+    return " AND ".join([*rows.where(SITE), *during, *where])

@@ -8,11 +8,12 @@ from dashboards.board import Placed, Time, compose
 from dashboards.panels import tile
 from dashboards.parts import calls_over_time, freshness, open_alerts, queues
 from dashboards.queries import total
+from dashboards.staff import agents_ready, calls_waiting
 from dashboards.tickets import tickets_now
 from dashboards.words import Lang
 from schemas.measures import Text
 
-STATS = ("service_level", "asa", "max_wait", "abandon_rate", "offered", "answered")
+LONGEST = Text(zh="最长等待", en="Longest wait")
 
 OVERDUE = Text(zh="超期工单", en="Tickets overdue")
 VERY_URGENT = Text(zh="非常紧急", en="Very urgent")
@@ -20,7 +21,14 @@ VERY_URGENT = Text(zh="非常紧急", en="Very urgent")
 
 def build(lang: Lang) -> dashboard.Dashboard:
     """Return the wallboard in a language."""
-    stats = [tile(name, total(name), lang) for name in STATS]
+    stats = [
+        tile("service_level", total("service_level"), lang),
+        tile("oldest_waiting", total("oldest_waiting"), lang, LONGEST),
+        calls_waiting(lang),
+        tile("abandon_rate", total("abandon_rate"), lang),
+        agents_ready(lang),
+        tile("occupancy", total("occupancy"), lang),
+    ]
     return compose(
         "wallboard",
         lang,

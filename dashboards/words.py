@@ -18,7 +18,8 @@ STATES = {
     "warn": Text(zh="预警", en="WARN"),
     "crit": Text(zh="严重", en="CRIT"),
 }
-_GOAL = {"H": Text(zh="目标 ≥", en="goal ≥"), "L": Text(zh="目标 ≤", en="goal ≤")}
+_AT_MOST = Text(zh="目标 ≤", en="goal ≤")
+_GOAL = {"H": Text(zh="目标 ≥", en="goal ≥"), "L": _AT_MOST, "B": _AT_MOST}
 _UNITS = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min")}
 
 

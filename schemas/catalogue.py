@@ -33,7 +33,7 @@ class Variant(Strict):
 class Limits(Strict):
     """From where on a value needs attention, and from where on at once, in the metric's unit.
 
-    Both are the first bad value's neighbour: exactly `warn` is still good.
+    Exactly `warn` is still good. A band (direction B) is judged at its upper side.
     """
 
     warn: float
@@ -90,8 +90,8 @@ class Metric(Strict):
         if self.limits is None:
             return
         worse = self.limits.crit - self.limits.warn
-        if not (worse < 0 if self.direction == "H" else self.direction == "L" and worse > 0):
-            msg = "limits: need direction H with crit below warn, or L with crit above warn"
+        if not (worse < 0 if self.direction == "H" else self.direction in "LB" and worse > 0):
+            msg = "limits: need direction H with crit below warn, or L or B with crit above warn"
             raise ValueError(msg)
 
     def formulas(self) -> dict[str | None, str]:

@@ -52,7 +52,7 @@ def test_a_metric_with_a_least_sample_says_what_it_rests_on() -> None:
 def test_limits_run_against_the_direction(direction: str, warn: float, crit: float) -> None:
     metric = CATALOGUE.metrics["asa"].model_dump()
     limits = {"warn": warn, "crit": crit}
-    with pytest.raises(ValueError, match="direction H with crit below warn, or L"):
+    with pytest.raises(ValueError, match="direction H with crit below warn, or L or B"):
         type(CATALOGUE.metrics["asa"]).model_validate(
             {**metric, "name": Text(zh="x", en="x"), "direction": direction, "limits": limits}
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
 from pipeline.topology import TopologySettings
+from schemas.records import LIVE
 from tests.simulator.conftest import simulated
+from tests.viewer.live import event
 
 SITE = load_site(EXAMPLE_SITE)
 DAY = date(2026, 3, 2)
@@ -54,6 +57,15 @@ def day_store(server: clickhouse.Server, tmp_path_factory: pytest.TempPathFactor
             pipeline.start()
             pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
             ingest(pipeline, source, "simulated:7", IngestLimits(), lambda _: None)
+            # Gauges show the present only: somebody is ready, and somebody waits.
+            now = datetime.now(UTC)
+            live = [
+                event(now, "agent.state", agent_id="li", state="ready", team="a", queues=["vip"]),
+                event(now, "agent.state", agent_id="wu", state="break", team="a", queues=["vip"]),
+                event(now, "call.queued", contact_id="now", queue="vip"),
+            ]
+            pipeline.publish(LIVE, [json.dumps(one).encode() for one in live])
+            pipeline.settle()
     return url
 
 

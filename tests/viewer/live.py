@@ -104,6 +104,26 @@ class LiveCentre:
             ]
         self.publish(events)
 
+    def waiting(self, count: int, *, queue: str = "general") -> None:
+        """Have this many callers enter a queue now."""
+        now = datetime.now(UTC)
+        self.publish(
+            [
+                event(now, "call.queued", contact_id=f"w{next(_NUMBERS)}", queue=queue)
+                for _ in range(count)
+            ]
+        )
+
+    def agents(self, **states: str) -> None:
+        """Let agents be in these states from now on."""
+        now = datetime.now(UTC)
+        self.publish(
+            [
+                event(now, "agent.state", agent_id=agent, state=state, queues=["general"])
+                for agent, state in states.items()
+            ]
+        )
+
     def publish(self, events: list[dict[str, Any]]) -> None:
         """Take events in and store what follows from them."""
         self.pipeline.publish(LIVE, [json.dumps(one).encode() for one in events])

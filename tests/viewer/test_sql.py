@@ -84,7 +84,8 @@ def check(panel: Board, types: list[str], rows: int) -> None:
     match panel["type"]:
         case "stat":
             assert rows == 1
-            assert len(numbers) == len(types) <= 2
+            assert len(types) <= 2
+            assert len(numbers) == len(types) or panel["options"]["reduceOptions"]["fields"]
         case "timeseries" | "heatmap":
             assert plain[0].startswith("DateTime")
             assert numbers

@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "justifyMode": ["center"],
         "orientation": ["horizontal"],
         "percentChangeColorMode": ANY,
-        "reduceOptions": [REDUCED],
+        "reduceOptions": [REDUCED, {**REDUCED, "fields": "/.*/"}],
         "showPercentChange": [False],
         "textMode": ["value"],
         "wideLayout": ANY,

@@ -39,7 +39,7 @@ export function table(panel, frame, context) {
   const body = Array.from({ length: rows }, (_, row) => el('tr', {}, ...shown.map(
     (column) => cell(column.field, frame, column.at, row, classes(column), context),
   )));
-  return [el('table', {}, el('thead', {}, head), el('tbody', {}, ...body))];
+  return [el('table', { style: { '--count': Math.min(Math.max(rows, 6), 16) } }, el('thead', {}, head), el('tbody', {}, ...body))];
 }
 
 function cell(field, frame, at, row, align, context) {
