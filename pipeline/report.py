@@ -19,7 +19,7 @@ from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate
-from schemas.measures import BaseFamily, FactFamily, Text, literal
+from schemas.measures import BaseFamily, FactFamily, NowFamily, Text, literal
 from schemas.selection import NotKeptError, Selection, select
 
 Cell = Number | None
@@ -205,7 +205,7 @@ class Report:
             msg = f"{label} {error}"
             raise ConfigError(msg) from error
         if selection.time is None and (self.by != "total" or self.start or self.end):
-            msg = f"{label} is how things stand now and has no past: leave out the period and dates"
+            msg = f"{label} is how things stand now and has no past: ask for it without a period"
             raise ConfigError(msg)
         return selection
 
@@ -258,6 +258,15 @@ def _cell(value: object) -> Cell:
         return value
     msg = f"the store answered {value!r} where a number was due"
     raise TypeError(msg)
+
+
+def usual_period(metrics: Sequence[str], catalogue: Catalogue) -> By:
+    """Return the period of a report that names none: a day; the total of what is only of now."""
+    known = [catalogue.metrics.get(spec.partition(":")[0]) for spec in metrics]
+    texts = [text for metric in known if metric for text in metric.formulas().values()]
+    families = {catalogue.compile(text).family for text in texts}
+    are_now = all(isinstance(catalogue.families[name], NowFamily) for name in families)
+    return "total" if families and are_now and None not in known else "day"
 
 
 def parse_moment(text: str, zone: str) -> datetime:

@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 
 from infra import clickhouse
 from pipeline.errors import ConfigError
-from pipeline.report import Report
+from pipeline.report import Report, usual_period
 from schemas.catalogue import load_catalogue
 from schemas.migrations import migrations
 from schemas.rows import AGENTS_NOW, QUEUES_NOW
@@ -85,6 +85,14 @@ def test_an_agent_of_two_queues_counts_for_both_and_once_in_total(store: Client)
 
 def test_where_nothing_was_ever_told_there_is_no_value(store: Client) -> None:
     assert now(store, "calls_waiting", "agents_ready", site="elsewhere") == []
+
+
+def test_a_report_of_gauges_alone_needs_no_period() -> None:
+    catalogue = load_catalogue()
+    assert usual_period(["calls_waiting", "agents_ready"], catalogue) == "total"
+    assert usual_period(["calls_waiting", "offered"], catalogue) == "day"
+    assert usual_period(["calls_waiting", "x=offered"], catalogue) == "day"
+    assert usual_period(["nonsense"], catalogue) == "day"
 
 
 @pytest.mark.parametrize("more", [{"by": "hour"}, {"by": "day"}])

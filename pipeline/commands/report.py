@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
 from pipeline.config import read_text
-from pipeline.report import Report, parse_moment
+from pipeline.report import Report, parse_moment, usual_period
 from pipeline.report_output import as_csv, as_json, as_text
 from pipeline.report_periods import PERIODS
 from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
@@ -23,7 +23,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "metrics", nargs="+", metavar="METRIC", help="id, id:variant, or name=formula"
     )
     parser.add_argument(
-        "--by", choices=tuple(PERIODS), default="day", help="one row each (default: day)"
+        "--by",
+        choices=tuple(PERIODS),
+        help="one row each (default: day; total for what is how things stand now)",
     )
     parser.add_argument(
         "--group", default="", metavar="DIM,...", help="and one row each: queue, agent_id, ..."
@@ -52,15 +54,16 @@ def run(options: argparse.Namespace) -> int:
     """Compute and show the metrics."""
     site = site_of(options)
     zone = site.time_zone
+    catalogue = catalogue_of(options.definitions)
     report = Report(
         tuple(options.metrics),
         site.site,
         zone,
-        by=options.by,
+        by=options.by or usual_period(options.metrics, catalogue),
         group=tuple(name.strip() for name in options.group.split(",") if name.strip()),
         start=parse_moment(options.start, zone) if options.start else None,
         end=parse_moment(options.end, zone) if options.end else None,
-        catalogue=catalogue_of(options.definitions),
+        catalogue=catalogue,
     )
     report.queries()  # a wrong name is said before a store is started for it
     with connect(options) as client:
