@@ -29,6 +29,7 @@ GOALS = {
     "pipeline memory, MB": "< 400",
     "store memory, MB": "< 1,000",
     "start with 100k open contacts, s": "< 5",
+    "  49 more viewers, % of a core": "<= 5",
 }
 
 
@@ -80,6 +81,8 @@ def call_path(console: Console, directory: Path, events: int) -> None:
         console.print("restart with 100k open contacts", style="dim")
         _run("tests.bench.call_path", "open_contacts", str(waiting))
         restart = _run("tests.bench.call_path", "restart", str(waiting))
+        console.print("50 viewers of the wallboard", style="dim")
+        viewers = _run("tests.bench.viewers", str(whole))
     finally:
         for place in (whole, waiting):
             clickhouse.stop(place / "clickhouse")
@@ -92,6 +95,8 @@ def call_path(console: Console, directory: Path, events: int) -> None:
         "log on disk, MB per million events": full["log_bytes_per_event"],
         "store on disk, MB per million events": full["store_bytes_per_event"],
         "start with 100k open contacts, s": restart["start_s"],
+        "a viewer of the wallboard, % of a core": viewers["one"],
+        "  49 more viewers, % of a core": viewers["more"],
     }
     table = Table(title=f"The full call path, {full['events']:,} events")
     for column in ("what", "measured", "goal"):
