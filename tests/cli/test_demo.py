@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import clickhouse
 from tests.cli.conftest import Goldpan
 from tests.infra.support import wait_for
 
@@ -20,13 +21,16 @@ ACCEPTED = re.compile(r'goldpan_events_received_total{.*result="accepted".*} (\d
 
 
 def test_the_past_is_reported_and_proved(typed: Goldpan, tmp_path: Path) -> None:
-    small = ("--seats", "20", "--hours", "2", "--port", "0", "--data-dir", tmp_path / "data")
+    directory = tmp_path / "示例"
+    small = ("--seats", "20", "--hours", "2", "--port", "0", "--data-dir", directory)
 
     said = typed("demo", "--report", *small)
 
     assert said.status == 0, said.err
     assert "Service level" in said.out
     assert "服务水平" in said.out
+    assert " general " in said.out
+    assert clickhouse.status(directory / "clickhouse") is None
     assert said.out.splitlines()[-1].startswith("parity holds: ")
     assert re.search(r"^the last 2 hours of a centre of 20 seats: [\d,]+ events", said.err)
     again = typed("demo", *small)
