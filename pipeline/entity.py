@@ -346,21 +346,21 @@ def effective(steps: Iterable[Step]) -> list[Step]:
     order in which they came does not matter. Where corrections go round in a circle and nothing
     would stand, none of them counts as one.
     """
-    ordered = _as_numbered(sorted(steps))
+    ordered = sorted(steps)
     best: dict[str, tuple[int, str]] = {}
     for step in ordered:
         if step.corrects:
             rank = (step.version, step.event_id)
             best[step.corrects] = max(rank, best.get(step.corrects, rank))
     if not best:
-        return ordered
+        return _as_numbered(ordered)
     standing = [
         step
         for step in ordered
         if step.event_id not in best
         and (not step.corrects or best[step.corrects] == (step.version, step.event_id))
     ]
-    return standing or ordered
+    return _as_numbered(standing or ordered)
 
 
 def seq_of(step: Step) -> int | None:

@@ -7,6 +7,8 @@ code, so a mistake has to be made twice, in two languages, to go unnoticed.
     contacts_sql   records -> the events that stand -> each contact's stays in queues
     calls_sql      stays -> what counts where and when
     agents_sql     agents' reports -> time by state
+    tickets_sql    records -> each ticket's events, with how it stood after each
+    ticket_levels_sql, ticket_rows_sql    tickets -> what counts where and when
     intake_sql     records -> what reached the log
-    check          both sides -> differences, a span of days at a time
+    check          both sides -> differences, a span of days, or a part of the tickets, at a time
 """

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.parity import agents_sql, calls_sql, intake_sql
+from pipeline.parity import (
+    agents_sql,
+    calls_sql,
+    intake_sql,
+    ticket_levels_sql,
+    ticket_rows_sql,
+    tickets_sql,
+)
 from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, MOVED, MOVES, quoted
 
 DAY_MS = 86_400_000
@@ -21,6 +28,8 @@ EXAMPLES = 3
 MAX_WAIT_MS = 7 * DAY_MS
 """The contract's longest duration: an entry may be implied as long before its exit."""
 
+_END_MS = 4_102_444_800_000 * 2
+"""After every minute that a row can have."""
 _CONTACTS = "parity_contacts"
 _SETTINGS = """
 SETTINGS max_block_size = 8192, join_use_nulls = 0,
@@ -175,7 +184,62 @@ def check(
         progress(done, work)
     families = calls, agents, intake
     verdicts = tuple(verdict for family in families for verdict in family.verdicts.values())
-    return Parity(verdicts, sum(count for _, count in intake_days), in_doubt)
+    tickets, ticket_doubts = _tickets(store, site, events_at_once, bounds)
+    events = sum(count for _, count in intake_days)
+    return Parity((*verdicts, *tickets), events, in_doubt + ticket_doubts)
+
+
+def _tickets(
+    store: Store, site: str, events_at_once: int, bounds: tuple[int | None, int | None]
+) -> tuple[list[Verdict], int]:
+    """Compare tickets: a part of them at a time, for their lives are longer than any span."""
+    counted, names = ticket_rows_sql.COUNTED, (tickets_sql.NUMBERED, tickets_sql.STATES)
+    for name in (counted, *names):
+        store.execute(f"DROP TEMPORARY TABLE IF EXISTS {name}")
+    clocks = _clocks(store)
+    events = store.execute(
+        "SELECT count() FROM raw_events WHERE site = %(site)s AND event_type IN %(types)s",
+        {"site": site, "types": tickets_sql.TYPES},
+    )[0][0]
+    parts = events // events_at_once + 1 if events else 0
+    store.execute(ticket_rows_sql.create_counted())
+    for part in range(parts):
+        params = {"site": site, "part": part, "parts": parts}
+        for name, sql in zip(names, (tickets_sql.numbered(), tickets_sql.states()), strict=True):
+            store.execute(
+                f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}{_SETTINGS}", params
+            )
+        for family in ("tickets", "ticket_levels", "escalations"):
+            sql = ticket_rows_sql.counted(family, clocks)
+            store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
+        for name in names:
+            store.execute(f"DROP TEMPORARY TABLE {name}")
+    start_ms, end_ms = bounds
+    params = {
+        "site": site,
+        "row_from": 0 if start_ms is None else start_ms,
+        "row_to": _END_MS if end_ms is None else end_ms,
+    }
+    verdicts: list[Verdict] = []
+    in_doubt = 0
+    for name, dimensions, measures in (
+        (
+            "tickets",
+            ticket_rows_sql.DIMENSIONS,
+            (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS),
+        ),
+        ("ticket_levels", ticket_levels_sql.LEVEL_DIMENSIONS, ticket_levels_sql.LEVELS),
+    ):
+        both = _Family(
+            dimensions,
+            ticket_rows_sql.rows(name),
+            ticket_rows_sql.stored(name),
+            _verdicts(name, measures),
+        )
+        in_doubt += _compare(store, both, params)
+        verdicts.extend(both.verdicts.values())
+    store.execute(f"DROP TEMPORARY TABLE {counted}")
+    return verdicts, in_doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +277,7 @@ FROM (
         sumIf(value, side = 2) AS stored,
         sumIf(value, name != measure) AS doubt,
         stored - recomputed AS apart,
-        if(apart BETWEEN 0 AND doubt, 0, apart) AS off
+        if(apart BETWEEN least(0, doubt) AND greatest(0, doubt), 0, apart) AS off
     FROM (
         SELECT {key}, measure AS name, bin, value, 1 AS side FROM ({family.recomputed})
         UNION ALL

@@ -347,7 +347,7 @@ def morning(
         for content in ticket(random_, f"t{number}", site, begin):
             occurred = content.pop("occurred_ms")
             content["occurred_at"] = iso(occurred)
-            for name in {"due", "received"} & content.keys():
+            for name in {"due", "legal_due", "received"} & content.keys():
                 content[f"{name}_at"] = iso(content.pop(name))
             plain = Sent(occurred + 50, subject, domain, encode(content))
             sent.extend(deliver(random_, mood, content, plain))

@@ -72,6 +72,8 @@ class _Desk:
             said["category"] = choice([["fee"], ["fee", "roaming"], ["network"]])
             if chance() < 0.5:
                 said["due"] = self._at + choice([0, 60_000, 600_000, 3_600_000])
+            if chance() < 0.2:
+                said["legal_due"] = self._at + choice([60_000, 3_600_000])
             if chance() < 0.3:
                 said["urgent_reasons"] = choice([[], ["VU1"], ["VU1", "VU2"]])
             if chance() < 0.3:
@@ -88,7 +90,7 @@ class _Desk:
 
 
 def ticket(random_: random.Random, ticket_id: str, site: str, begin: int) -> list[dict[str, Any]]:
-    """The events of one ticket; times are epoch ms under `occurred_ms`, `due` and `received`."""
+    """The events of one ticket; times are epoch ms under `occurred_ms`, `due`, ...."""
     desk = _Desk(random_, ticket_id, site, begin)
     state = "new"
     for _ in range(random_.randint(1, 9)):

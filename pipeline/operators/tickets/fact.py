@@ -205,12 +205,13 @@ class TicketFact:
             self.flagged_at = now
 
     def _begin(self, step: Step, now: int) -> None:
-        received = ms_of(step.fields, "received_at")
+        is_told = TYPES[step.rank].startswith("ticket.")
+        received = ms_of(step.fields, "received_at") if is_told else None
         self.opened_at = now if received is None else min(received, now)
         if received is not None or TYPES[step.rank] == "ticket.received":
             self.received_at = self.opened_at
         self.cycles = [Cycle(self.opened_at)]
-        if not TYPES[step.rank].startswith("ticket."):
+        if not is_told:
             self.stage = "registered"  # a ticket that has tasks is in somebody's hands
 
     def _act_on_flag(self, word: str, fields: Fields) -> None:

@@ -1,0 +1,118 @@
+"""Tickets' events with their states flow in, the clocks in force and the levels flow out, as SQL.
+
+Between two events of an open ticket only time passes. Each such stretch is in a level from where it
+begins, or a clock runs out, until the next event, or until the ticket is forgotten.
+"""
+
+from __future__ import annotations
+
+from pipeline.parity.calls_sql import CONFIGS, FORCE
+from pipeline.parity.contacts_sql import stepwise
+from pipeline.parity.tickets_sql import OPEN, STATES
+
+LEVEL_DIMENSIONS = ("department", "team", "priority", "channel", "category")
+LEVELS = (
+    *("backlog", "at_risk_open", "at_risk_high", "overdue_open", "very_urgent_open"),
+    "silent_open",
+)
+
+NEVER = "4611686018427387904"
+_DAY_MS = 86_400_000
+_CLOCKS = """Tuple(
+    response_minutes Nullable(Float64), resolution_hours Nullable(Float64),
+    silent_hours Nullable(Float64))"""
+_RULES = f"""
+SELECT
+    rules,
+    any(JSONExtract(content, 'tickets', 'default', '{_CLOCKS}')) AS usual,
+    any(JSONExtract(content, 'tickets', 'priorities', 'Map(String, {_CLOCKS})')) AS priorities,
+    any(JSONExtract(content, 'tickets', 'very_urgent', 'Array(String)')) AS urgent_priorities,
+    any(JSONExtractUInt(content, 'tickets', 'forget_days')) AS forget_days
+FROM ({CONFIGS}) GROUP BY rules
+"""
+
+
+def _ms(clock: str, unit_ms: int) -> str:
+    """A clock in force: the priority's own, else the default one; NULL where none runs."""
+    own = f"tupleElement(priorities[priority], '{clock}')"
+    own = f"if(mapContains(priorities, priority), {own}, NULL)"
+    return f"round(coalesce({own}, tupleElement(usual, '{clock}')) * {unit_ms})::Nullable(Int64)"
+
+
+def known(clocks: str) -> str:
+    """SQL for the states, each with the clocks in force, and how far its domain's own clock is."""
+    return stepwise(
+        f"""
+        SELECT c.*, r.*
+        FROM (
+            SELECT s.*, f.rules AS rules
+            FROM {STATES} AS s
+            ASOF LEFT JOIN ({FORCE}) AS f ON s.shard = f.shard AND s.began_at_place > f.place
+        ) AS c
+        LEFT JOIN ({_RULES}) AS r USING (rules)
+        """,
+        f"""
+        {_ms("response_minutes", 60_000)} AS response_ms,
+        {_ms("resolution_hours", 3_600_000)} AS resolution_ms,
+        {_ms("silent_hours", 3_600_000)} AS silent_ms,
+        toInt64(if(forget_days = 0, 365, forget_days)) * {_DAY_MS} AS forget_ms,
+        arrayFirst(c -> c.1 = shard AND c.2 = last_domain, {clocks}) AS running
+        """,
+        """
+        ifNull(due_told, opened_at + resolution_ms) AS due,
+        reasons > 0 OR has(urgent_priorities, priority) AS is_urgent,
+        now + forget_ms AS forget_at
+        """,
+    )
+
+
+def passed(at: str, since: str) -> str:
+    """Whether the stream's clock has passed a deadline of a ticket that waits.
+
+    Beyond the moment at which it is forgotten none is looked at. 2: only the stream knows.
+    """
+    return (
+        f"multiIf({at} > {since} + forget_ms, 0, running.2 = '', 1, "
+        f"{at} < running.3 AND last_place < running.4, 1, 2)"
+    )
+
+
+def levels(clocks: str) -> str:
+    """SQL for the levels: dims values, measure, minute, value."""
+    bounds = stepwise(
+        f"SELECT * FROM ({known(clocks)}) WHERE has({OPEN}, after)",
+        # greatest and least pass over NULL.
+        f"""
+        least(ifNull(next, {NEVER}), forget_at) AS over,
+        if(due IS NULL, NULL, greatest(due - opened_at, 0)) AS given,
+        if(due IS NULL, NULL, least(due, over)) AS until_due
+        """,
+        """
+        arrayFilter(b -> b.2 < b.3, arrayMap(
+            b -> (b.1, greatest(assumeNotNull(b.2), now), assumeNotNull(b.3)),
+            arrayFilter(b -> isNotNull(b.2) AND isNotNull(b.3), [
+                ('backlog', toNullable(now), toNullable(over)),
+                ('very_urgent_open', if(is_urgent, now, NULL), over),
+                ('at_risk_open', opened_at + intDiv(given * 3, 4), until_due),
+                ('at_risk_high', opened_at + intDiv(given * 9, 10), until_due),
+                ('overdue_open', due, over),
+                ('silent_open', now + silent_ms, over)
+            ]))) AS bounds
+        """,
+        """
+        arrayFlatten(arrayMap(b -> [(b.1, b.2, 1), (b.1, b.3, -1)], bounds)) AS changes
+        """,
+    )
+    return f"""
+SELECT
+    'ticket_levels' AS family, [channel, '', priority, '', department, team, category, '', '', '']
+        AS known,
+    concat(change.1, if(status = 2, '?', '')) AS measure, 0::UInt16 AS bin,
+    change.2 AS at, toInt64(change.3) AS value
+FROM (
+    SELECT *, change,
+        if(next IS NOT NULL OR change.2 <= now, 1, {passed("change.2", "now")}) AS status
+    FROM ({bounds}) ARRAY JOIN changes AS change
+)
+WHERE status > 0
+"""

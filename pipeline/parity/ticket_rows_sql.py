@@ -1,0 +1,386 @@
+"""Tickets' events with their states flow in, what they count as flows out: base rows, as SQL.
+
+What counts when is what docs/metrics.md says: a ticket when it was opened; the end of a duration
+when it ended; what was due at the time it was due, once it is known whether it was done; levels by
+every stretch between two events, entered at its beginning and left at its end. A cycle is the time
+from opening or reopening to the next end.
+"""
+
+from __future__ import annotations
+
+from pipeline.parity.contacts_sql import stepwise
+from pipeline.parity.ticket_levels_sql import (
+    LEVEL_DIMENSIONS,
+    LEVELS,
+    NEVER,
+    known,
+    levels,
+    passed,
+)
+from pipeline.parity.tickets_sql import (
+    ESCALATION,
+    ESCALATION_TYPES,
+    OPEN,
+    instant,
+    standing,
+)
+
+DIMENSIONS = (
+    *("channel", "tier", "priority", "severity", "department", "team", "category", "topic"),
+    *("product", "region"),
+)
+SUMS = (
+    *("opened", "complaints", "merged", "acknowledged", "ack_ms", "accepted", "dispatch_ms"),
+    *("dispatches", "returns", "responses", "response_ms", "response_due", "response_in_time"),
+    *("resolved", "resolution_ms", "resolution_due", "resolution_in_time", "legal_due"),
+    *("legal_in_time", "closed", "findings", "upheld", "finished", "reopened", "reopened_14d"),
+    *("fields_required", "fields_filled", "very_urgent", "vu_unreasoned", "vu_answered"),
+    *("vu_response_ms", "vu_escaped_30d", "escaped_30d", "escalated", "escalated_open"),
+    *("escalations_internal", "escalations_external", "escalations_judged"),
+    *("escalations_accountable", "followups_due", "followups_attempted", "followups_made"),
+    *("followups_reached", "followups_new_issue", "said_resolved", "said_satisfied"),
+    "illegal_transitions",
+)
+HISTOGRAMS = ("ack_bins", "dispatch_bins", "response_bins", "resolution_bins", "vu_response_bins")
+COUNTED = "parity_ticket_counts"
+"""A table of what every ticket and escalation counts as, added up; see `create_counted`."""
+
+_DAY_MS = 86_400_000
+
+_EVENT = """Tuple(
+    k UInt64, now Int64, type String, word String, before String, after String, effect UInt8,
+    legal UInt8, auto UInt8, urgent UInt8, payload String)"""
+_LAST = (
+    *("now", "after", "response_ms", "forget_ms", "due", "legal_due", "reasons", "upheld_told"),
+    *("required_told", "filled_told", *DIMENSIONS),
+)
+_FIRST = ("opened_at", "first_received", "running", "last_place")
+
+
+def _bin(value: str) -> str:
+    """DDSketch with 1 %: bin k holds (gamma^(k-1), gamma^k], gamma = 1.01 / 0.99."""
+    return f"if({value} <= 0, 0, greatest(1, ceil(log({value}) / log(1.01 / 0.99))))"
+
+
+def _one(measure: str, at: str, when: str = "1", value: str = "1", bin_: str = "0") -> str:
+    return f"if({when}, [('{measure}', toUInt16({bin_}), toInt64({at}), toInt64({value}))], [])"
+
+
+def _took(count: str, name: str, start: str, end: str, when: str) -> str:
+    took = f"greatest(0, {end} - {start})"
+    return ", ".join(
+        [
+            _one(count, end, when),
+            _one(f"{name}_ms", end, when, took),
+            _one(f"{name}_bins", end, when, bin_=_bin(took)),
+        ]
+    )
+
+
+def _each(measure: str, when: str) -> str:
+    return (
+        f"arrayMap(e -> ('{measure}', toUInt16(0), e.now, toInt64(1)), "
+        f"arrayFilter(e -> {when}, es))"
+    )
+
+
+def _due(name: str, cycles: str) -> str:
+    """What one clock of a cycle counts as; cycles are (due, in time, what is known of it)."""
+    return f"""
+arrayFlatten(arrayMap(d -> arrayFilter(m -> m.4 != 0, [
+    (concat('{name}_due', if(d.3 = 2, '?', '')), toUInt16(0), d.1, toInt64(1)),
+    (concat('{name}_in_time', if(d.3 = 2, '?', '')), toUInt16(0), d.1, toInt64(d.2))
+]), arrayFilter(d -> d.3 > 0, {cycles})))"""
+
+
+def _by_then(name: str, due: str) -> str:
+    """Resolved at that time, or not: of tickets that did not end otherwise."""
+    late = f"arrayFilter(c -> c.1 <= {due} AND (c.3 = 0 OR {due} < c.3), cycles)"
+    return _due(
+        name,
+        f"if({due} IS NULL OR has(['merged', 'archived'], cycles[-1].4), [], [("
+        f"assumeNotNull({due}), toUInt8(empty({late})), toUInt8(multiIf("
+        f"empty({late}) OR {late}[-1].3 > 0, 1, {_over(due)})))])",
+    )
+
+
+def _over(due: str) -> str:
+    due = f"assumeNotNull({due})"
+    return f"multiIf({due} < now, 1, NOT has({OPEN}, after), 0, {passed(due, 'now')})"
+
+
+def _counts(clocks: str) -> str:
+    """SQL for what tickets count as: dims values, measure, bin, minute, value."""
+    actions = "['dispatched', 'accepted', 'resolved', 'closed', 'assigned']"
+    whole = stepwise(
+        f"""
+        SELECT
+            shard, entity,
+            argMax(tuple({", ".join(_LAST)}), k) AS latest,
+            argMin(tuple({", ".join(_FIRST)}), k) AS earliest,
+            argMin(type, k) AS first_type,
+            arraySort(e -> e.k, groupArray(CAST((
+                k, now, type, word, before, after, has_effect, is_legal, is_auto, is_urgent, payload
+            ) AS {_EVENT}))) AS es
+        FROM ({known(clocks)})
+        GROUP BY shard, entity
+        """,
+        ", ".join(
+            [f"latest.{i} AS {name}" for i, name in enumerate(_LAST, 1)]
+            + [f"earliest.{i} AS {name}" for i, name in enumerate(_FIRST, 1)]
+        ),
+        """
+        arraySplit(e -> e.type = 'ticket.reopened' AND e.effect AND e.before != '', es) AS spans,
+        arrayFirst(e -> e.type = 'ticket.registered' AND e.effect, es).now AS registered_at,
+        arrayFirst(e -> e.type = 'ticket.accepted' AND e.effect, es).now AS accepted_at,
+        arrayFirst(e -> e.urgent, es) AS flagging,
+        arrayFirst(e -> e.type = 'escalation.external', es) AS escalating,
+        arrayFilter(e -> e.type IN ('followup.due', 'followup.attempted'), es) AS asked,
+        first_received IS NOT NULL OR first_type = 'ticket.received' AS is_received
+        """,
+        # Start, first human reply, end, how it ended, closing; 0 where it did not happen.
+        """
+        arrayMap((span, i) -> (
+            if(i = 1, opened_at, span[1].now),
+            arrayFirst(e -> e.type = 'ticket.replied' AND e.effect AND NOT e.auto, span).now,
+            arrayFirst(e -> e.effect AND e.type IN ('ticket.resolved', 'ticket.closed',
+                'ticket.archived', 'ticket.merged'), span),
+            arrayFirst(e -> e.effect AND e.type = 'ticket.merged', span),
+            arrayFirst(e -> e.effect AND e.type = 'ticket.closed', span).now
+        ), spans, arrayEnumerate(spans)) AS raw_cycles
+        """,
+        """
+        arrayMap(c -> (
+            c.1, c.2, if(c.4.k > 0, c.4.now, c.3.now), if(c.4.k > 0, 'merged', c.3.word), c.5
+        ), raw_cycles) AS cycles
+        """,
+        f"""
+        cycles[1] AS opening, cycles[-1] AS present,
+        if(has(['resolved', 'closed'], present.4), present.3, 0) AS resolved_at,
+        arrayFirst(e -> e.k > flagging.k AND flagging.k > 0 AND (
+            e.word = 'replied' AND NOT e.auto OR has({actions}, e.word)), es) AS handling,
+        escalating.k > 0 AND escalating.now - opened_at <= {30 * _DAY_MS} AS is_escaped,
+        escalating.k > 0 AND escalating.now - flagging.now BETWEEN 0 AND {30 * _DAY_MS}
+            AS is_urgent_escaped,
+        length(cycles) > 1 AND cycles[2].1 - opening.3 <= {14 * _DAY_MS} AS is_soon,
+        has(['resolved', 'closed'], opening.4) AS is_finished,
+        if(registered_at > 0, registered_at, opened_at) AS filled_at,
+        ifNull(required_told, 0) AS required,
+        -- greatest and least pass over NULL.
+        if(due IS NULL, NULL, greatest(due, opened_at)) AS resolution_at,
+        if(legal_due IS NULL, NULL, greatest(legal_due, opened_at)) AS legal_at,
+        arrayMap(c -> (c.1 + ifNull(response_ms, 0), arrayMin(arrayFilter(a -> a > 0, [
+            c.2, if(has(['resolved', 'closed'], c.4), c.3, 0), {NEVER}])), c.3, c.4), cycles)
+            AS answers
+        """,
+    )
+    responses = f"""
+    if(response_ms IS NULL, [], arrayMap(a -> (
+        a.1, toUInt8(a.2 <= a.1), toUInt8(multiIf(
+            a.2 <= a.1, 1,
+            has(['merged', 'archived'], a.4) AND a.3 <= a.1, 0,
+            {_over("a.1").replace("assumeNotNull(a.1)", "a.1")}))), answers))"""
+    said = "JSONExtractString(e.payload, '{}') = 'yes'"
+    ones = ", ".join(
+        [
+            _one("opened", "opened_at"),
+            _one("complaints", "opened_at", "after != 'merged'"),
+            _one("escaped_30d", "opened_at", "is_escaped"),
+            _took(
+                "acknowledged",
+                "ack",
+                "opened_at",
+                "registered_at",
+                "is_received AND registered_at > 0",
+            ),
+            _one("fields_required", "filled_at", "required > 0", "required"),
+            _one(
+                "fields_filled",
+                "filled_at",
+                "required > 0",
+                "least(ifNull(filled_told, 0), required)",
+            ),
+            _took(
+                "accepted",
+                "dispatch",
+                "registered_at",
+                "accepted_at",
+                "registered_at > 0 AND accepted_at > 0",
+            ),
+            _one("very_urgent", "flagging.now", "flagging.k > 0"),
+            _one("vu_unreasoned", "flagging.now", "flagging.k > 0 AND reasons = 0"),
+            _one("vu_escaped_30d", "flagging.now", "flagging.k > 0 AND is_urgent_escaped"),
+            _took("vu_answered", "vu_response", "flagging.now", "handling.now", "handling.k > 0"),
+            _one("escalated", "escalating.now", "escalating.k > 0"),
+            _one(
+                "escalated_open",
+                "escalating.now",
+                f"escalating.k > 0 AND has({OPEN}, escalating.after)",
+            ),
+            _one("finished", "opening.3", "is_finished"),
+            _one("reopened_14d", "opening.3", "is_finished AND is_soon"),
+            _took("resolved", "resolution", "opened_at", "resolved_at", "resolved_at > 0"),
+            _one("closed", "present.5", "present.5 > 0"),
+            _one("findings", "present.5", "present.5 > 0 AND upheld_told IS NOT NULL"),
+            _one("upheld", "present.5", "present.5 > 0 AND ifNull(upheld_told, 0)"),
+        ]
+    )
+    lists = ", ".join(
+        [
+            f"arrayFlatten([{ones}])",
+            "arrayFlatten(arrayMap(c -> [('responses', toUInt16(0), c.2, toInt64(1)), "
+            "('response_ms', toUInt16(0), c.2, greatest(0, c.2 - c.1)), ('response_bins', "
+            f"toUInt16({_bin('greatest(0, c.2 - c.1)')}), c.2, toInt64(1))], "
+            "arrayFilter(c -> c.2 > 0, cycles)))",
+            _due("response", responses),
+            _by_then("resolution", "resolution_at"),
+            _by_then("legal", "legal_at"),
+            _each(
+                "dispatches",
+                "e.type = 'task.assigned' OR e.type = 'ticket.dispatched' AND e.effect",
+            ),
+            _each("returns", "e.type = 'task.returned' OR e.type = 'ticket.returned' AND e.effect"),
+            _each("merged", "e.type = 'ticket.merged' AND e.effect"),
+            _each("reopened", "e.type = 'ticket.reopened' AND e.effect AND e.before != ''"),
+            _each("illegal_transitions", "NOT e.legal"),
+            *(
+                _each(f"followups_{word}", f"e.type = 'followup.{word}'")
+                for word in ("due", "attempted", "reached")
+            ),
+            "arrayMap(e -> ('followups_made', toUInt16(0), e.1.now, toInt64(1)), arrayFilter("
+            "e -> e.1.word = 'attempted' AND e.2.word = 'due', "
+            "arrayZip(arrayPopFront(asked), arrayPopBack(asked))))",
+            _each(
+                "followups_new_issue",
+                "e.type = 'followup.reached' AND JSONExtractBool(e.payload, 'new_issue')",
+            ),
+            _each(
+                "said_resolved", f"e.type = 'followup.reached' AND {said.format('resolved_answer')}"
+            ),
+            _each(
+                "said_satisfied",
+                f"e.type = 'followup.reached' AND {said.format('satisfied_answer')}",
+            ),
+        ]
+    )
+    return f"""
+SELECT
+    'tickets' AS family, [{", ".join(DIMENSIONS)}] AS known,
+    counted.1 AS measure, counted.2 AS bin, counted.3 AS at, counted.4 AS value
+FROM (SELECT *, arrayConcat({lists}) AS counts FROM ({whole}))
+ARRAY JOIN counts AS counted
+"""
+
+
+_ESCALATIONS = f"""
+SELECT
+    'escalations' AS family, arrayResize(emptyArrayString(), 10, '') AS known,
+    counted.1 AS measure, 0::UInt16 AS bin, at, counted.2 AS value
+FROM (
+    SELECT
+        ifNull(argMax(received, n), argMin(event_at, n)) AS at,
+        argMax(type, n) AS last_type,
+        argMaxIf(tuple(judged), n, judged IS NOT NULL).1 AS verdict,
+        arrayFilter(m -> m.2 > 0, [
+            (concat('escalations_', substring(last_type, 12)), toInt64(1)),
+            ('escalations_judged', toInt64(verdict IS NOT NULL)),
+            ('escalations_accountable', toInt64(ifNull(verdict, 0)))
+        ]) AS counts
+    FROM (
+        SELECT
+            shard, entity, n, type, at AS event_at, {instant("'received_at'")} AS received,
+            JSONExtract(payload, 'accountable', 'Nullable(Bool)') AS judged
+        FROM ({standing(ESCALATION_TYPES, ESCALATION)})
+    )
+    GROUP BY shard, entity
+)
+ARRAY JOIN counts AS counted
+"""
+
+_SETS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tickets": {
+        "site": (),
+        "team": ("department", "team", "priority"),
+        "service": ("channel", "tier", "priority"),
+        "topic": ("category", "topic", "product"),
+        "region": ("region", "product"),
+        "severity": ("severity", "priority"),
+    },
+    "ticket_levels": {
+        "site": (),
+        "team": ("department", "team", "priority"),
+        "channel": ("channel", "priority"),
+        "category": ("category", "priority"),
+    },
+    "escalations": {"site": ()},
+}
+
+
+def _places(family: str) -> str:
+    """Each declared set of dimensions, with the values that a count has in it."""
+    sets = []
+    for dims, columns in _SETS[family].items():
+        values = (f"known[{i}]" if n in columns else "''" for i, n in enumerate(DIMENSIONS, 1))
+        sets.append(f"('{dims}', [{', '.join(values)}])")
+    return f"[{', '.join(sets)}]"
+
+
+def create_counted() -> str:
+    """SQL for the table in which counts are added up."""
+    return f"""
+CREATE TEMPORARY TABLE {COUNTED} (
+    family String, dims String, known Array(String), measure String, bin UInt16, minute Int64,
+    value Int64) ENGINE = Memory"""
+
+
+def counted(family: str, clocks: str) -> str:
+    """SQL for the counts of some tickets, to be put into `COUNTED`.
+
+    Args:
+        family: tickets, ticket_levels or escalations.
+        clocks: as `calls_sql.calls_rows` takes them.
+    """
+    sources = {"tickets": _counts, "ticket_levels": levels}
+    source = sources[family](clocks) if family in sources else _ESCALATIONS
+    kept = "ticket_levels" if family == "ticket_levels" else "tickets"
+    return f"""
+SELECT
+    '{kept}' AS family, place.1 AS dims, place.2 AS known, measure, bin,
+    toInt64(floor(at / 60000) * 60) AS minute, sum(value) AS value
+FROM (SELECT *, {_places(family)} AS places FROM ({source}) WHERE value != 0)
+ARRAY JOIN places AS place
+GROUP BY dims, known, measure, bin, minute
+"""
+
+
+def rows(family: str) -> str:
+    """SQL for every recomputed count of a family whose minute lies in the span, from `COUNTED`."""
+    dimensions = LEVEL_DIMENSIONS if family == "ticket_levels" else DIMENSIONS
+    columns = ", ".join(f"known[{DIMENSIONS.index(name) + 1}] AS {name}" for name in dimensions)
+    return f"""
+SELECT dims, minute, {columns}, measure, bin, value
+FROM {COUNTED}
+WHERE family = '{family}' AND minute * 1000 >= %(row_from)s AND minute * 1000 < %(row_to)s
+"""
+
+
+def stored(family: str) -> str:
+    """SQL for the same counts as they are stored; parameters `site`, `row_from`, `row_to`."""
+    is_level = family == "ticket_levels"
+    sums = ", ".join(f"('{n}', 0::UInt16, {n})" for n in (LEVELS if is_level else SUMS))
+    bins = ", ".join(
+        f"arrayMap((b, n) -> ('{name}', b, n), mapKeys({name}), mapValues({name}))"
+        for name in (() if is_level else HISTOGRAMS)
+    )
+    measures = f"arrayConcat([{sums}], {bins})" if bins else f"[{sums}]"
+    dimensions = LEVEL_DIMENSIONS if is_level else DIMENSIONS
+    return f"""
+SELECT
+    dims, toInt64(toUnixTimestamp(minute)) AS minute, {", ".join(dimensions)},
+    counted.1 AS measure, counted.2 AS bin, counted.3 AS value
+FROM {"ticket_levels" if is_level else "ticket_minutes"} FINAL
+ARRAY JOIN arrayFilter(m -> m.3 != 0, {measures}) AS counted
+WHERE site = %(site)s
+  AND toUnixTimestamp(minute) >= intDiv(%(row_from)s, 1000)
+  AND toUnixTimestamp(minute) < intDiv(%(row_to)s, 1000)
+"""

@@ -1,0 +1,80 @@
+"""Tickets: the stream and an SQL of its own say the same, whatever a desk tells, however late."""
+
+from __future__ import annotations
+
+import random
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pipeline.parity import ticket_levels_sql, ticket_rows_sql, tickets_sql
+from pipeline.parity.check import Parity, check
+from pipeline.sources.servicenow import ServiceNow
+from schemas.records import LIVE
+from schemas.rows import row_families
+from tests.conftest import REAL_DATA
+from tests.laws.scenario import START, Mood, Sent, deliver, encode, iso
+from tests.laws.scenario_tickets import ticket
+from tests.parity.conftest import SITE, Ingest, Payloads
+
+MOOD = Mood(garble=0)
+
+
+def differing(parity: Parity) -> dict[str, object]:
+    return {v.measure: (v.different, v.examples) for v in parity.verdicts if v.different}
+
+
+def deliveries(seed: int, tickets: int) -> list[bytes]:
+    """What desks say of some tickets over two days, in the order in which it arrives."""
+    random_ = random.Random(seed)
+    sent: list[Sent] = []
+    for number in range(tickets):
+        begin = START + random_.randint(0, 2 * 86_400_000)
+        for content in ticket(random_, f"t{number}", SITE.site, begin):
+            occurred = content.pop("occurred_ms")
+            content["occurred_at"] = iso(occurred)
+            for name in {"due", "legal_due", "received"} & content.keys():
+                content[f"{name}_at"] = iso(content.pop(name))
+            plain = Sent(occurred, "", LIVE, encode(content))
+            sent.extend(deliver(random_, MOOD, content, plain))
+    return [one.payload for one in sorted(sent, key=lambda one: one.at)]
+
+
+def test_every_base_measure_and_every_dimension_is_compared() -> None:
+    tickets, levels = row_families()["tickets"], row_families()["ticket_levels"]
+    assert {*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS} == {*tickets.measures}
+    assert set(ticket_rows_sql.HISTOGRAMS) == tickets.histograms
+    assert tickets.dimensions == ticket_rows_sql.DIMENSIONS
+    assert set(ticket_levels_sql.LEVELS) == set(levels.measures)
+    assert levels.dimensions == ticket_levels_sql.LEVEL_DIMENSIONS
+    assert len(tickets_sql.TYPES) == len(set(tickets_sql.TYPES))
+
+
+@pytest.mark.parametrize("seed", [5])
+def test_tickets_of_every_shape_badly_delivered(ingested: Ingest, seed: int) -> None:
+    client = ingested(Payloads(deliveries(seed, 150), 86_400_000))
+    parity = check(client, SITE.site)
+    assert not differing(parity)
+    total = {v.measure: v.total for v in parity.verdicts}
+    minutes = {v.measure for v in parity.verdicts if v.minutes}
+    assert minutes >= {*ticket_levels_sql.LEVELS, "illegal_transitions", "escalations_judged"}
+    assert total["opened"] >= 140
+    in_parts = check(client, SITE.site, events_at_once=200)
+    assert {v.measure: v.total for v in in_parts.verdicts} == total
+    assert in_parts.holds
+    # One ticket too many in one level, in one minute: it is found, and nothing else.
+    client.execute(
+        "INSERT INTO ticket_levels SELECT * EXCEPT stored_at REPLACE "
+        "(backlog + 1 AS backlog, revision + 1 AS revision), now() FROM ticket_levels FINAL "
+        "WHERE dims = 'site' AND backlog > 0 ORDER BY minute LIMIT 1"
+    )
+    assert [*differing(check(client, SITE.site))] == ["backlog"]
+
+
+@pytest.mark.real_data
+def test_the_service_desks_march(ingested: Ingest) -> None:
+    path = REAL_DATA / "tickets" / "servicenow_incidents_march2016.csv.gz"
+    parity = check(ingested(ServiceNow(path, SITE.site, ZoneInfo("UTC"))), SITE.site)
+    assert not differing(parity)
+    total = {v.measure: v.total for v in parity.verdicts}
+    assert total["opened"] == 9_202
