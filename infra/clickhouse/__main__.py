@@ -20,6 +20,7 @@ from pathlib import Path
 from infra.clickhouse import logs, state
 from infra.clickhouse.errors import EmbeddedServerError, EngineError
 from infra.clickhouse.limits import Limits
+from infra.ports import any_port
 from infra.process import Process
 
 _LOG = logging.getLogger("infra.clickhouse")
@@ -105,7 +106,7 @@ def _allow_descriptors() -> None:
 
 def _listen(wanted: int, remembered: int) -> socket.socket:
     """Bind to loopback: the named port or nothing, else the last one, else any free one."""
-    port = wanted or remembered
+    port = wanted or remembered or any_port()
     deadline = time.monotonic() + _PORT_S
     while True:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -117,7 +118,7 @@ def _listen(wanted: int, remembered: int) -> socket.socket:
             sock.close()
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                 raise
-            if time.monotonic() < deadline:
+            if port in {wanted, remembered} and time.monotonic() < deadline:
                 time.sleep(0.02)  # a killed server keeps its port for a moment
             elif wanted:
                 msg = (
@@ -126,7 +127,7 @@ def _listen(wanted: int, remembered: int) -> socket.socket:
                 )
                 raise EmbeddedServerError(msg) from error
             else:
-                port = 0
+                port = any_port()
         else:
             return sock
 

@@ -23,6 +23,7 @@ from infra.kafka.jars import jars, java
 from infra.kafka.metadata import answers
 from infra.kafka.properties import HOST, USER, server_properties
 from infra.kafka.state import State, alone, write_private
+from infra.ports import any_port
 from infra.process import Process
 
 _PROBE_S = 5.0
@@ -192,22 +193,31 @@ def _free_ports(wanted: tuple[int, ...], *, fixed: bool) -> list[int]:
         BrokerError: the first is not free, and it has to be that one.
     """
     with contextlib.ExitStack() as stack:
-        ports = []
-        for number, port in enumerate(wanted):
-            sock = stack.enter_context(socket.socket())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind((HOST, port))
-            except OSError as error:
-                if fixed and number == 0:
+        ports: list[int] = []
+        for port in wanted:
+            candidate = port or any_port()
+            while (refused := _refuses(candidate, stack)) is not None:
+                if fixed and not ports:
                     msg = (
-                        f"port {port} of {HOST} cannot be used ({error.strerror}): choose another "
-                        "with --port, or 0 for any free one"
+                        f"port {port} of {HOST} cannot be used ({refused.strerror}): choose "
+                        "another with --port, or 0 for any free one"
                     )
-                    raise BrokerError(msg) from error
-                sock.bind((HOST, 0))
-            ports.append(int(sock.getsockname()[1]))
+                    raise BrokerError(msg) from refused
+                candidate = any_port()
+            ports.append(candidate)
         return ports
+
+
+def _refuses(port: int, stack: contextlib.ExitStack) -> OSError | None:
+    """Why nobody can listen on it; if somebody can, we do, for as long as the stack lives."""
+    sock = stack.enter_context(socket.socket())
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen()
+    except OSError as error:
+        return error
+    return None
 
 
 def _new_id() -> str:
