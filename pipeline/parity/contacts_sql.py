@@ -9,7 +9,8 @@ The definitions, in the order in which the query applies them:
   nothing would stand, because corrections go round in a circle, all do.
 - *Order.* Event time, then the natural order of a call's stages, then the id.
 - *A stay* begins with an entry into a queue, unless the contact waits in that queue already, and
-  ends with the first exit, or with the entry into another queue (it flowed out). An answer or a
+  ends with the first exit, or with the entry into another queue (it flowed out). A flow-out within
+  the millisecond of an entry, but from another queue, is what that entry says. An answer or a
   hang-up that no entry precedes, and an answer after a flow-out, implies an entry of its own, as
   long ago as the wait that it states; the next entry, if it is into its queue and the talk is not
   over, is that very entry, stamped by another clock.
@@ -135,7 +136,8 @@ SELECT
     *,
     row_number() OVER (
         PARTITION BY shard, contact ORDER BY at, indexOf([{_STAGE_LIST}], type), event_id
-    ) AS n
+    ) AS n,
+    argMaxIf(said.queue, event_id, is_entry) OVER (PARTITION BY shard, contact, at) AS entered
 FROM (
     SELECT *, max(is_valid) OVER (PARTITION BY shard, contact) AS is_any_valid
     FROM (
@@ -167,7 +169,9 @@ SELECT
     any(subject) AS subject,
     max(said.customer_id != '' OR said.phone_hash != '') AS identified,
     arraySort(e -> e.n, groupArray(CAST((
-        n, at, type,
+        n, at,
+        if(type = 'call.flow_out' AND '' NOT IN (entered, said.queue) AND entered != said.queue,
+           'entered elsewhere', type),
         if(is_call, said.queue, ''),
         if(is_call, said.channel, ''),
         if(is_entry, said.direction, ''),

@@ -204,11 +204,13 @@ class _Call:
         """One stay in a queue, or two."""
         [shape] = self._random.choices(list(_SHAPES), list(_SHAPES.values()))
         for again in (True, False) if shape in {"flows out", "is handed on"} else (False,):
-            self._tell("call.queued", queue=self._random.choice(QUEUES), channel="phone")
+            queue = self._random.choice(QUEUES)
+            self._tell("call.queued", queue=queue, channel="phone")
             wait = self._random.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
             self._at += wait
             if shape == "flows out" and again:
-                self._tell("call.flow_out", wait_ms=wait)
+                said = {"queue": queue} if self._happens(0.5) else {}
+                self._tell("call.flow_out", wait_ms=wait, **said)
             elif shape == "gives up":
                 phase = self._random.choice(["queue", "ring"])
                 self._tell("call.abandoned", wait_ms=wait, phase=phase)

@@ -26,6 +26,30 @@ def test_a_wait_over_two_queues_runs_from_the_first_entry() -> None:
     assert parts["answered_in_threshold"] == parts["answered"] == parts["flow_out"] == 1
 
 
+def test_a_switch_with_a_clock_of_seconds_flows_out_and_in_at_once() -> None:
+    """Within one millisecond the entry into "two" sorts before the exit from "one"."""
+    contact = told(
+        at(0, "call.queued", queue="one", customer_id="k"),
+        at(30, "call.flow_out", queue="one"),
+        at(30, "call.queued", queue="two", event_id="second"),
+        at(45, "call.answered", agent_id="a", wait_ms=15 * S),
+    )
+    whole, parts = plain(contact), plain(contact, "queue")
+    assert whole["wait_answered_ms"] == 45 * S
+    assert parts["wait_answered_ms"] == 15 * S
+    assert parts["offered"] == 2
+    assert parts["answered"] == parts["flow_out"] == 1
+
+
+def test_a_queue_that_is_full_is_left_at_once() -> None:
+    contact = told(
+        at(0, "call.queued", queue="one"),
+        at(0, "call.flow_out", queue="one", wait_ms=0),
+    )
+    assert plain(contact)["flow_out"] == plain(contact)["offered"] == 1
+    assert not contact.fact.open
+
+
 def test_who_waits_in_a_second_queue_is_late_for_the_site_before_he_is_for_the_queue() -> None:
     """Threshold 20 s: for the site since 0:20, for the second queue at 0:35."""
     contact = told(

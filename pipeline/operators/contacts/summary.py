@@ -64,6 +64,7 @@ class Fact:
 
     __slots__ = (
         "_contained",
+        "_entered_at",
         "_leg",
         "_loose",
         "_loose_wait_ms",
@@ -96,6 +97,8 @@ class Fact:
         self.loose_talk_ms: int | None = None
         """Talk that a switch recorded on a call that it calls hung up or failed."""
         self._leg: Leg | None = None
+        self._entered_at = 0
+        """When an entry was last told."""
         self._contained = False
         self._loose: Outcome = "ivr"
         self._loose_wait_ms: int | None = None
@@ -176,6 +179,7 @@ class Fact:
 
     def _queued(self, step: Step) -> None:
         queue = text_of(step.fields, "queue")
+        self._entered_at = step.at
         leg = self._leg
         if leg is not None:
             if leg.implied and leg.queue in {"", queue}:
@@ -244,8 +248,12 @@ class Fact:
             self._leg.transfers += 1
 
     def _flowed_out(self, step: Step) -> None:
-        if self._leg is not None and not self._leg.exit:
-            self._leg.leave("flow_out", step)
+        leg = self._leg
+        if leg is None or leg.exit:
+            return
+        if step.at == self._entered_at and text_of(step.fields, "queue") not in {"", leg.queue}:
+            return  # it left another queue for this one within one tick: the entry has said so
+        leg.leave("flow_out", step)
 
     def _called_back(self, step: Step) -> None:
         if self._leg is not None and not self._leg.exit:
