@@ -6,7 +6,6 @@ go out in order of occurrence.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,7 +18,7 @@ import msgspec
 from pipeline.errors import InputError
 from pipeline.sources.bank_rows import COLUMNS, BankCall, read_row
 from pipeline.sources.files import LineFile
-from pipeline.sources.source import unreadable_row
+from pipeline.sources.source import Counted, unreadable_row
 
 SOURCE: Final = "bank-calls"
 
@@ -34,7 +33,7 @@ class _Step(StrEnum):
     ENDED = "4-ended"
 
 
-class BankCalls:
+class BankCalls(Counted):
     """Reads one month of calls. A call's events share `contact_id`, and so their shard."""
 
     name = SOURCE
@@ -47,21 +46,10 @@ class BankCalls:
         Raises:
             InputError: there is no such file, or it cannot be opened.
         """
+        self._file = LineFile(path)
+        super().__init__(self._file)
         self.site = site
         self.zone = zone
-        self.repairs: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
-        self._file = LineFile(path)
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._file.position
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file; 0 for a pipe."""
-        return self._file.size
 
     def events(self) -> Iterator[bytes]:
         """Yield rows that cannot be read first, then all events in order of occurrence.
@@ -70,8 +58,7 @@ class BankCalls:
             InputError: the columns are others, or the file breaks off; then the events of the
                 rows before the break were yielded.
         """
-        self.repairs.clear()
-        self.skipped.clear()
+        self.begin()
         calls: list[BankCall] = []
         broken: InputError | None = None
         try:

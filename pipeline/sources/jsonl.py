@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from pipeline.sources.files import MAX_LINE, LineFile
+from pipeline.sources.source import Counted
 
 HOUR_MS: Final = 3_600_000
 
 
-class JsonLines:
+class JsonLines(Counted):
     """One event per line. Bad lines go through too: decode keeps them as dead letters."""
 
     name = "jsonl"
@@ -25,20 +25,9 @@ class JsonLines:
         Raises:
             InputError: there is no such file, or it cannot be opened.
         """
-        self.allowed_lateness_ms = allowed_lateness_ms
-        self.repairs: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
         self._file = LineFile(path, max_line)
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._file.position
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file; 0 for a pipe."""
-        return self._file.size
+        super().__init__(self._file)
+        self.allowed_lateness_ms = allowed_lateness_ms
 
     def events(self) -> Iterator[bytes]:
         """Yield every line that is not blank.
@@ -46,8 +35,7 @@ class JsonLines:
         Raises:
             InputError: the file breaks off; the lines before it were yielded.
         """
-        self.repairs.clear()
-        self.skipped.clear()
+        self.begin()
         try:
             for line in self._file.lines():
                 if not line or line.isspace():

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.errors import InputError
 from pipeline.sources.cells import BadCell, Cell, CellReader
-from pipeline.sources.source import unreadable_row
+from pipeline.sources.source import Counted, unreadable_row
 from pipeline.sources.tables import Row, Table
 from schemas.documents import nearest
 from schemas.events import epoch_ms
@@ -35,7 +35,7 @@ class MappedRow:
         self.problem = problem
 
 
-class MappedTable:
+class MappedTable(Counted):
     """A source for any table that a mapping describes."""
 
     allowed_lateness_ms = 0
@@ -51,9 +51,8 @@ class MappedTable:
             site: of the events.
             zone: of times, where neither they nor the mapping say theirs.
         """
+        super().__init__(table)
         self.name = mapping.source
-        self.repairs: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
         self._table = table
         self._mapping = mapping
         self._path = path
@@ -64,16 +63,6 @@ class MappedTable:
             frozenset(mapping.empty) | {""},
         )
 
-    @property
-    def position(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._table.position
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file."""
-        return self._table.size
-
     def events(self) -> Iterator[bytes]:
         """Yield rows that cannot be read first, then all events in order of occurrence.
 
@@ -81,7 +70,7 @@ class MappedTable:
             InputError: a column is not there, a cell holds what is no plain value, the encoding
                 is another, or there are too many rows. Then nothing was yielded.
         """
-        self.skipped.clear()
+        self.begin()
         bad: list[bytes] = []
         order: list[tuple[int, int, bytes]] = []
         for row in self.rows():

@@ -21,7 +21,7 @@ import msgspec
 
 from pipeline.errors import InputError
 from pipeline.sources.files import LineFile
-from pipeline.sources.source import unreadable_row
+from pipeline.sources.source import Counted, unreadable_row
 
 SOURCE: Final = "servicenow"
 COLUMNS: Final = (
@@ -59,7 +59,7 @@ class Counters(NamedTuple):
     priority: str
 
 
-class ServiceNow:
+class ServiceNow(Counted):
     """Reads one log. An incident's events share `ticket_id`, and so their shard."""
 
     name = SOURCE
@@ -72,21 +72,10 @@ class ServiceNow:
         Raises:
             InputError: there is no such file, or it cannot be opened.
         """
+        self._file = LineFile(path)
+        super().__init__(self._file)
         self.site = site
         self.zone = zone
-        self.repairs: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
-        self._file = LineFile(path)
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._file.position
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file; 0 for a pipe."""
-        return self._file.size
 
     def events(self) -> Iterator[bytes]:
         """Yield rows that cannot be read first, then all events in order of occurrence.
@@ -94,8 +83,7 @@ class ServiceNow:
         Raises:
             InputError: columns are missing, or the file breaks off.
         """
-        self.repairs.clear()
-        self.skipped.clear()
+        self.begin()
         incidents: dict[str, list[Row]] = {}
         for number, row, problem in self._rows():
             if problem:

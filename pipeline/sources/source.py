@@ -42,6 +42,43 @@ class Source(Protocol):
         """
 
 
+class Progress(Protocol):
+    """What is read, and how far it has been."""
+
+    @property
+    def position(self) -> int:
+        """Bytes that have been read."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all; 0 where nobody can know."""
+
+
+class Counted:
+    """What every source counts of the file that it reads."""
+
+    def __init__(self, file: Progress) -> None:
+        """Nothing is mended or passed over yet."""
+        self.repairs: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self._progress = file
+
+    @property
+    def position(self) -> int:
+        """See `Source.position`."""
+        return self._progress.position
+
+    @property
+    def size(self) -> int:
+        """See `Source.size`."""
+        return self._progress.size
+
+    def begin(self) -> None:
+        """Forget what an earlier reading has counted."""
+        self.repairs.clear()
+        self.skipped.clear()
+
+
 def unreadable_row(row: int, problem: str, line: bytes, *, site: str, source: str) -> bytes:
     """Wrap a row that has no meaning, so that it becomes a dead letter that names it."""
     digest = hashlib.sha256(line).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,14 +12,14 @@ import msgspec
 from pipeline.errors import InputError
 from pipeline.sources.adapters import Adapter, Reading, Sender
 from pipeline.sources.files import LineFile
-from pipeline.sources.source import unreadable_row
+from pipeline.sources.source import Counted, unreadable_row
 
 MAX_WHOLE: Final = 64 << 20
 """Bytes of a file that is not one record a line; such a file must be held."""
 DAY_MS: Final = 86_400_000
 
 
-class VendorFile:
+class VendorFile(Counted):
     """Records one a line, or a document that spans lines, as the vendor's tools write them."""
 
     allowed_lateness_ms = DAY_MS
@@ -32,23 +31,12 @@ class VendorFile:
         Raises:
             InputError: there is no such file, or it cannot be opened.
         """
+        self._file = LineFile(path)
+        super().__init__(self._file)
         self.name = sender.source
-        self.repairs: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
         self._path = path
         self._adapter = adapter
         self._sender = sender
-        self._file = LineFile(path)
-
-    @property
-    def position(self) -> int:
-        """Bytes of the file that have been read."""
-        return self._file.position
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file; 0 for a pipe."""
-        return self._file.size
 
     def events(self) -> Iterator[bytes]:
         """Yield the events of every record; a record that cannot be read becomes a dead letter.
@@ -56,8 +44,7 @@ class VendorFile:
         Raises:
             InputError: the file breaks off, or is too large and not one record a line.
         """
-        self.repairs.clear()
-        self.skipped.clear()
+        self.begin()
         for number, reading in enumerate(self._readings(), start=1):
             for event in reading.events:
                 yield msgspec.json.encode(event)

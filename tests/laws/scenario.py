@@ -71,9 +71,8 @@ class Scenario:
         moments: list[tuple[int, int, int, RecordKind, str, str, bytes]] = []
         for number, sent in enumerate(self.sent):
             shard = shard_of(sent.subject, self.shards)
-            moments.append(
-                (sent.at, number, shard, RecordKind.EVENT, sent.domain, sent.subject, sent.payload)
-            )
+            what = sent.domain, sent.subject, sent.payload
+            moments.append((sent.at, number, shard, RecordKind.EVENT, *what))
         number = len(moments)
         for at, kind, domain, payload in self.everywhere:
             number += 1
@@ -84,7 +83,7 @@ class Scenario:
                 moments.append((at, number + 1, shard, RecordKind.TICK, LIVE, "", b""))
         moments.sort(key=lambda moment: moment[:3])
         offsets = [0] * self.shards
-        records = []
+        records: list[LogRecord] = []
         for at, _, shard, kind, domain, subject, payload in moments:
             records.append(LogRecord(shard, offsets[shard], kind, at, domain, subject, payload))
             offsets[shard] += 1
@@ -102,15 +101,15 @@ def iso(at_ms: int) -> str:
 
 def event(event_type: str, at: int, contact_id: str, **fields: Any) -> dict[str, Any]:
     """One event of a contact as a source's JSON object."""
-    content = {
+    return {
         "event_type": event_type,
         "event_id": f"{contact_id}:{event_type}:{at - START}",
         "site": "demo",
         "source": "switch",
         "occurred_at": iso(at),
         "contact_id": contact_id,
+        **fields,
     }
-    return content | fields
 
 
 def encode(content: dict[str, Any]) -> bytes:
@@ -204,13 +203,12 @@ class _Call:
         """One stay in a queue, or two."""
         [shape] = self._random.choices(list(_SHAPES), list(_SHAPES.values()))
         for again in (True, False) if shape in {"flows out", "is handed on"} else (False,):
-            queue = self._random.choice(QUEUES)
-            self._tell("call.queued", queue=queue, channel="phone")
+            here = {"queue": self._random.choice(QUEUES)}
+            self._tell("call.queued", channel="phone", **here)
             wait = self._random.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
             self._at += wait
             if shape == "flows out" and again:
-                said = {"queue": queue} if self._happens(0.5) else {}
-                self._tell("call.flow_out", wait_ms=wait, **said)
+                self._tell("call.flow_out", wait_ms=wait, **(here if self._happens(0.5) else {}))
             elif shape == "gives up":
                 phase = self._random.choice(["queue", "ring"])
                 self._tell("call.abandoned", wait_ms=wait, phase=phase)
