@@ -37,6 +37,7 @@ from pipeline.gateway.intake import Intake
 from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.metrics import Counts
+from pipeline.gateway.queue_logs import ADAPTER, Output, QueueLogs
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
@@ -46,6 +47,7 @@ from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.migrate import check_current, migrate
 from pipeline.sinks.reader import Reader
+from pipeline.sources.adapters import Sender
 from pipeline.sources.privacy import Privacy
 from pipeline.topology import TopologySettings
 from pipeline.viewer.app import Viewer
@@ -79,6 +81,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument(
         "--port", type=int, default=8400, help="0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--queue-log",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="follow Asterisk's queue_log as it grows; may be given several times",
     )
     add_site_option(parser)
     add_store_options(parser)
@@ -129,7 +139,7 @@ def serve(
     """Start every part; the stack stops them in the opposite order.
 
     Args:
-        options: where the data lies, the store, and the address to listen on.
+        options: where the data lies, the store, the address to listen on, the files to follow.
         site: whose configuration is put in force.
         limits: of the gateway.
         news: is given what ends a part that should go on.
@@ -159,13 +169,18 @@ def serve(
     def recovered() -> None:
         version, content = content_hash(site), canonical_json(site)
         pipeline.configure(site.site, version, content, "goldpan run")
+        queue_logs.start()
         begun(server.url)
 
     loop = threading.Thread(target=lives, name="pipeline")
     stack.callback(_finish, loop, stop, patience, news)
     intake = Intake(pipeline, limits.waiting, news.put)
     stack.callback(intake.close)
-    health = Health(pipeline, live, patience, intake, keys, limits)
+    sender = Sender(site.site, ADAPTER.name)
+    output = Output(pipeline, judge, sender, limits.backlog_bytes, counts.batch)
+    queue_logs = QueueLogs(options.queue_log, output, tell, news.put)
+    stack.callback(queue_logs.close)
+    health = Health(pipeline, live, patience, intake, keys, limits, queue_logs)
     app = web.Application()
     Gateway(health, judge, site.site, counts, tell).add_to(app)
     readers = [stack.enter_context(Reader(store_url(options), READ_S)) for _ in range(READERS)]

@@ -12,12 +12,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from pipeline.decode import MAX_PAYLOAD, DeadLetter, DeadLetterReason, Decoder
-from pipeline.gateway.keys import ANY, Key
+from pipeline.gateway.keys import ANY
 from pipeline.gateway.problems import Refusal
 from pipeline.masking import quoted
 from pipeline.sources.adapters import Reading, Sender
@@ -34,6 +34,19 @@ MOST_PROBLEMS: Final = 1_000
 _MOST_FIELDS: Final = 50
 _OURS: Final = frozenset({"config.changed"})
 """Types that no source may send: they change what all the others mean."""
+
+
+class Scope(Protocol):
+    """What a sender may write: events of this site and source; `*` is any."""
+
+    @property
+    def site(self) -> str:
+        """The site."""
+
+    @property
+    def source(self) -> str:
+        """The source."""
+
 
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
@@ -126,21 +139,23 @@ class Judge:
         self._privacy = privacy
         self._decoder = Decoder(max_skew_ms=max_skew_ms)
 
-    def lines(self, lines: Iterable[bytes], key: Key, now_ms: int) -> Batch:
+    def lines(self, lines: Iterable[bytes], scope: Scope, now_ms: int) -> Batch:
         """Judge events as bytes, each a line; blank ones are passed over."""
         batch = Batch()
         for number, line in enumerate(lines, 1):
             if line.strip():
-                self._line(batch, number, line, key, now_ms)
+                self._line(batch, number, line, scope, now_ms)
         return batch
 
-    def readings(self, readings: Iterable[Reading], sender: Sender, key: Key, now_ms: int) -> Batch:
+    def readings(
+        self, readings: Iterable[Reading], sender: Sender, scope: Scope, now_ms: int
+    ) -> Batch:
         """Judge what an adapter made of a vendor's records; each record is a line."""
         batch = Batch()
         for number, reading in enumerate(readings, 1):
             batch.ignored.update(reading.ignored[:_MOST_FIELDS])
             for event in reading.events:
-                self._event(batch, number, event, key, now_ms)
+                self._event(batch, number, event, scope, now_ms)
             if reading.problem:
                 self._place(batch, number, reading.content, reading.problem, sender)
                 batch.note(number, "dead_letter", reason="unreadable_row", detail=reading.problem)
@@ -148,23 +163,25 @@ class Judge:
                 batch.counts["skipped"] += 1
         return batch
 
-    def _line(self, batch: Batch, number: int, line: bytes, key: Key, now_ms: int) -> None:
+    def _line(self, batch: Batch, number: int, line: bytes, scope: Scope, now_ms: int) -> None:
         try:
             event = _object.decode(line) if len(line) <= MAX_PAYLOAD else None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             event = None
         if event is None:
-            self._keep_place(batch, number, line, key, now_ms)
+            self._keep_place(batch, number, line, scope, now_ms)
         else:
-            self._event(batch, number, event, key, now_ms)
+            self._event(batch, number, event, scope, now_ms)
 
-    def _keep_place(self, batch: Batch, number: int, line: bytes, key: Key, now_ms: int) -> None:
+    def _keep_place(
+        self, batch: Batch, number: int, line: bytes, scope: Scope, now_ms: int
+    ) -> None:
         """Of what cannot be read, keep where it stood and what is wrong, not what it says."""
         verdict = self._decoder.decode(line, now_ms)
         reason, detail = DeadLetterReason.NOT_JSON, "The record is nested too deep."
         if isinstance(verdict, DeadLetter):
             reason, detail = verdict.reason, verdict.detail
-        site, source = (own if own != ANY else "" for own in (key.site, key.source))
+        site, source = (own if own != ANY else "" for own in (scope.site, scope.source))
         self._place(batch, number, line, detail, Sender(site, source))
         batch.note(number, "dead_letter", reason=reason.value, detail=detail)
 
@@ -178,13 +195,13 @@ class Judge:
         )
 
     def _event(
-        self, batch: Batch, number: int, event: dict[str, Any], key: Key, now_ms: int
+        self, batch: Batch, number: int, event: dict[str, Any], scope: Scope, now_ms: int
     ) -> None:
         event, dropped = self._privacy.cleansed(event)
         for name in dropped:
             if name in batch.ignored or len(batch.ignored) < _MOST_FIELDS:
                 batch.ignored[name] += 1
-        for name, own in (("site", key.site), ("source", key.source)):
+        for name, own in (("site", scope.site), ("source", scope.source)):
             if own != ANY:
                 event.setdefault(name, own)
                 if event[name] != own:

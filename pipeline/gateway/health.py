@@ -9,6 +9,7 @@ from pipeline.gateway.intake import Intake
 from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.problems import Refusal
+from pipeline.gateway.queue_logs import QueueLogs
 from pipeline.runtimes.embedded import Embedded
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
@@ -27,6 +28,7 @@ class Health:
     intake: Intake
     keys: KeyRing
     limits: Limits
+    queue_logs: QueueLogs
 
     def reasons(self) -> list[str]:
         """Why the process is not ready; empty if it is."""
@@ -45,6 +47,7 @@ class Health:
             found.append(f"the log's backlog is over {self.limits.backlog_bytes:,} bytes")
         if self.keys.problem:
             found.append(self.keys.problem)
+        found.extend(self.queue_logs.problems())
         return found
 
     @property

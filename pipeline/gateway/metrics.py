@@ -140,6 +140,7 @@ class Vitals(Collector):
         for kind, count in sorted(pipeline.subjects.entries.items()):
             subjects.add_metric((kind,), count)
         yield subjects
+        yield from self._queue_logs()
         used = GaugeMetricFamily(
             "goldpan_bound_used", "How much there is of what is bounded.", labels=("bound",)
         )
@@ -151,6 +152,19 @@ class Vitals(Collector):
             limit.add_metric((bound.name,), bound.limit)
         yield used
         yield limit
+
+    def _queue_logs(self) -> Iterator[Metric]:
+        position = GaugeMetricFamily(
+            "goldpan_queue_log_position_bytes", "Bytes of the file that are in.", labels=("file",)
+        )
+        lag = GaugeMetricFamily(
+            "goldpan_queue_log_lag_bytes", "Bytes of the file that are not yet.", labels=("file",)
+        )
+        for reach in self._health.queue_logs.reaches():
+            position.add_metric((reach.file,), reach.position)
+            lag.add_metric((reach.file,), reach.lag)
+        yield position
+        yield lag
 
     def _bounds(self) -> Iterator[Bound]:
         health = self._health

@@ -41,6 +41,19 @@ class Batch(NamedTuple):
     position: Position
 
 
+def beginning(path: Path) -> Position | None:
+    """Before the first byte of the file that has this name now; None where there is none.
+
+    Whoever keeps it before reading finds the file again if it is renamed before its first batch is
+    safe.
+
+    Raises:
+        InputError: the path cannot be looked at.
+    """
+    inode = _inode_of(path)
+    return None if inode is None else Position(inode, 0, _digest(b""))
+
+
 def follow(path: Path, position: Position | None = None) -> Iterator[Batch | None]:
     """Yield what is there from `position` on, and None whenever that is all for now; never ends.
 
@@ -131,7 +144,11 @@ def _is_at(path: Path, position: Position) -> bool:
 def _before(file: BinaryIO, offset: int) -> str:
     start = max(0, offset - _REMEMBERED)
     file.seek(start)
-    return hashlib.sha256(file.read(offset - start)).hexdigest()[:16]
+    return _digest(file.read(offset - start))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _inode_of(path: Path) -> int | None:

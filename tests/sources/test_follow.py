@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.sources import follow as following
-from pipeline.sources.follow import Batch, Position, follow
+from pipeline.sources.follow import Batch, Position, beginning, follow
 
 
 def now(reader: Iterator[Batch | None]) -> tuple[bytes, Position | None]:
@@ -97,6 +97,14 @@ def test_files_that_were_renamed_between_two_runs(log: Path) -> None:
     older.write_bytes(b"0\n")
     os.utime(older, (1_772_441_000, 1_772_441_000))
     assert now(follow(log, position))[0] == b"3\n4\n5\n"
+
+
+def test_a_file_that_was_renamed_before_anything_of_it_was_safe(log: Path) -> None:
+    assert beginning(log.with_name("none")) is None
+    position = beginning(log)
+    log.rename(log.with_name("queue_log.0"))
+    add(log, b"3\n")
+    assert now(follow(log, position))[0] == b"1\n2\n3\n"
 
 
 def test_a_renamed_file_that_is_gone_costs_nothing_of_its_successor(log: Path) -> None:

@@ -1,0 +1,226 @@
+"""Asterisk's queue_logs flow in as they grow, durable records of the log flow out.
+
+One thread reads all of them, a batch of each in turn. How far a file is in is written down behind
+its batch, never before: whoever is killed between the two reads the batch again, and its events,
+which have the same ids, count once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pipeline.errors import ConfigError, InputError, LogFull
+from pipeline.gateway.batch import Batch, Judge
+from pipeline.gateway.keys import write_secret
+from pipeline.runtimes.embedded import Embedded
+from pipeline.sources import follow
+from pipeline.sources.adapters import ADAPTERS, Sender
+from schemas.records import LIVE
+
+LOOK_EVERY_S: Final = 0.2
+"""How long files that said nothing new are left alone."""
+SAVED: Final = "queue_logs.json"
+"""In the data directory: how far each file is in."""
+ADAPTER: Final = ADAPTERS["asterisk"]
+
+
+class Reach(NamedTuple):
+    """How far a file was read: its bytes that are in, and those that are not yet."""
+
+    file: str
+    position: int
+    lag: int
+
+
+class Output(NamedTuple):
+    """Where lines go.
+
+    Attributes:
+        pipeline: whose log takes them.
+        judge: judges them, as it does what comes over HTTP.
+        sender: whose they are.
+        backlog_bytes: of the log; while it has more, nothing is read.
+        count: is given what became of every batch.
+    """
+
+    pipeline: Embedded
+    judge: Judge
+    sender: Sender
+    backlog_bytes: int
+    count: Callable[[Batch], None]
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    """What `SAVED` holds: which log the lines are in, and the position of each file by its path."""
+
+    log: str
+    files: dict[str, follow.Position]
+
+
+class QueueLogs:
+    """Files that are followed, each from where it was left.
+
+    Args:
+        paths: of the files; they need not be there yet.
+        output: where their lines go.
+        tell: is given a sentence whenever a file begins or ceases to be readable.
+        failed: is given the error that ends the reading.
+
+    Raises:
+        ConfigError: a path is a directory or given twice, or `SAVED` is damaged.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        output: Output,
+        tell: Callable[[str], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._output = output
+        self._failed = failed
+        self._saved = output.pipeline.settings.directory / SAVED
+        self._positions = _positions(self._saved, output.pipeline.log.identity)
+        self._files = [
+            _File(path, self._positions.get(str(path)), tell) for path in _checked(paths)
+        ]
+        self._unsaved: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="queue_logs")
+
+    def start(self) -> None:
+        """Begin to read; the log can be written to."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let the batch that is under way be written, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def problems(self) -> list[str]:
+        """Why a file cannot be read, or why it is not known how far one is in."""
+        return [*(file.problem for file in self._files if file.problem), *self._unsaved]
+
+    def reaches(self) -> Iterator[Reach]:
+        """How far each file is in."""
+        return (file.reach() for file in self._files)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                if not any([self._step(file) for file in self._files]):
+                    self._stop.wait(LOOK_EVERY_S)
+        except BaseException as error:
+            self._failed(error)
+
+    def _step(self, file: _File) -> bool:
+        """Put one batch of a file into the log; returns whether there was one."""
+        pipeline, judge, sender, backlog_bytes, count = self._output
+        if self._stop.is_set() or pipeline.backlog_bytes > backlog_bytes:
+            return False
+        if file.position is None:
+            self._found(file)
+        found = file.read()
+        if found is None:
+            return False
+        readings = ADAPTER.read(found.lines, sender)
+        batch = judge.readings(readings, sender, sender, pipeline.now())
+        try:
+            pipeline.publish(LIVE, batch.payloads)
+        except LogFull:  # the ticks meet it too, and it is told of them
+            file.reopen()
+            return False
+        count(batch)
+        self._reached(file, found.position)
+        return True
+
+    def _found(self, file: _File) -> None:
+        """Write down which file it is, or it is lost if it is renamed before its first batch."""
+        try:
+            position = follow.beginning(file.path)
+        except InputError:
+            return  # reading it meets the same, and says it
+        if position is not None:
+            self._reached(file, position)
+            file.reopen()
+
+    def _reached(self, file: _File, position: follow.Position) -> None:
+        file.position = self._positions[str(file.path)] = position
+        saved = _Saved(self._output.pipeline.log.identity, self._positions)
+        try:
+            write_secret(self._saved, msgspec.json.encode(saved).decode())
+            self._unsaved = []
+        except ConfigError as error:
+            self._unsaved = [f"{error}; a restart would read twice what came since"]
+
+
+class _File:
+    """One file: its reader, how far it is in, and why it cannot be read."""
+
+    def __init__(
+        self, path: Path, position: follow.Position | None, tell: Callable[[str], None]
+    ) -> None:
+        self.path = path
+        self.position = position
+        self.problem = ""
+        self._tell = tell
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Read from behind the last batch that is in the log."""
+        self._batches = follow.follow(self.path, self.position)
+
+    def read(self) -> follow.Batch | None:
+        """The next batch, if there is one now."""
+        problem = ""
+        try:
+            found = next(self._batches)
+        except InputError as error:
+            self.reopen()
+            found, problem = None, str(error)
+        if found is None and not problem and not self.path.exists():
+            problem = f"{self.path} is not there; it is waited for: check the path, and its writer"
+        if problem != self.problem:
+            self._tell(problem or f"{self.path} is read")
+        self.problem = problem
+        return found
+
+    def reach(self) -> Reach:
+        """How far the file that has the name now is in."""
+        try:
+            now = self.path.stat()
+        except OSError:
+            return Reach(str(self.path), 0, 0)
+        position = self.position
+        here = position.offset if position is not None and position.inode == now.st_ino else 0
+        return Reach(str(self.path), here, max(0, now.st_size - here))
+
+
+def _checked(paths: Sequence[Path]) -> list[Path]:
+    absolute = [path.absolute() for path in paths]
+    for path in absolute:
+        if path.is_dir():
+            msg = f"--queue-log {path} is a directory; name the file in it"
+            raise ConfigError(msg)
+        if absolute.count(path) > 1:
+            msg = f"--queue-log {path} is given twice; give it once"
+            raise ConfigError(msg)
+    return absolute
+
+
+def _positions(file: Path, log: str) -> dict[str, follow.Position]:
+    """What was written down; nothing of another log, for that has the lines and this has not."""
+    try:
+        saved = msgspec.json.decode(file.read_bytes(), type=_Saved)
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        msg = f"{file}: {error}; delete it: what is read again counts once"
+        raise ConfigError(msg) from error
+    return saved.files if saved.log == log else {}
