@@ -45,14 +45,14 @@ class Output(NamedTuple):
         judge: judges them, as it does what comes over HTTP.
         sender: whose they are.
         backlog_bytes: of the log; while it has more, nothing is read.
-        count: is given what became of every batch.
+        tally: is given what became of every batch.
     """
 
     pipeline: Embedded
     judge: Judge
     sender: Sender
     backlog_bytes: int
-    count: Callable[[Batch], None]
+    tally: Callable[[Batch], None]
 
 
 class _Saved(msgspec.Struct, frozen=True):
@@ -121,7 +121,7 @@ class QueueLogs:
 
     def _step(self, file: _File) -> bool:
         """Put one batch of a file into the log; returns whether there was one."""
-        pipeline, judge, sender, backlog_bytes, count = self._output
+        pipeline, judge, sender, backlog_bytes, tally = self._output
         if self._stop.is_set() or pipeline.backlog_bytes > backlog_bytes:
             return False
         if file.position is None:
@@ -136,7 +136,7 @@ class QueueLogs:
         except LogFull:  # the ticks meet it too, and it is told of them
             file.reopen()
             return False
-        count(batch)
+        tally(batch)
         self._reached(file, found.position)
         return True
 
