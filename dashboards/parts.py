@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 from dashboards import looks
 from dashboards.board import uid
 from dashboards.panels import Column, listing, number, state_column, trend, with_state
-from dashboards.queries import CONFIG, SITE, grouped, series, shown, state
+from dashboards.queries import CONFIG, SITE, grouped, named, series, shown, state
 from dashboards.words import Lang, described, say
 from schemas.catalogue import Limits
 from schemas.measures import Text
@@ -31,12 +31,11 @@ def queues(lang: Lang) -> table.Panel:
         raise ValueError(msg)
     own = "JSONExtract(config, 'queues', queue, 'target_pct', 'Nullable(Float64)')"
     common = "JSONExtract(config, 'defaults', 'service_level', 'target_pct', 'Nullable(Float64)')"
-    name = f"JSONExtractString(config, 'queues', queue, 'name', '{lang}')"
     level = state("gap", QUEUE_GAP, "service_level_n", least)
     wait = f"if(calls_waiting = 0, NULL, {state('oldest_waiting', limits)})"
     sql = (
         f"WITH {CONFIG}\n"
-        f"SELECT queue, if({name} = '', queue, {name}) AS name,\n"
+        f"SELECT queue, {named('queue', 'queues', lang)} AS name,\n"
         f"  nullIf(greatest(ifNull({level}, -1), ifNull({wait}, -1)), -1) AS state,\n"
         f"  {', '.join(waiting)}, agents_ready, service_level, target, abandon_rate, offered\n"
         f"FROM (\nSELECT *, coalesce({own}, {common}) AS target, service_level - target AS gap\n"

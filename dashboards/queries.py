@@ -23,6 +23,12 @@ CONFIG = f"(SELECT argMax(content, first_seen) FROM configs FINAL WHERE site = {
 """The site's configuration as last seen, as JSON; "" where there is none."""
 
 
+def named(column: str, kind: str, lang: str) -> str:
+    """Return the name that the site gives what a column holds, as `kind` lists it in `CONFIG`."""
+    name = f"JSONExtractString(config, '{kind}', {column}, 'name', '{lang}')"
+    return f"if({name} = '', {column}, {name})"
+
+
 @dataclass(frozen=True)
 class Shown:
     """A metric as boards show it: the catalogue's entry and its default formula, compiled."""

@@ -8,7 +8,7 @@ from dashboards import looks
 from dashboards.board import Placed, Time, Variable, compose
 from dashboards.panels import Column, listing, tile, unit_of
 from dashboards.parts import calls_over_time, freshness, metric_over_time
-from dashboards.queries import CONFIG, SITE, shown, total
+from dashboards.queries import CONFIG, SITE, named, shown, total
 from dashboards.words import Lang, say
 from schemas.measures import Text
 
@@ -42,11 +42,10 @@ def build(lang: Lang) -> dashboard.Dashboard:
 
 def queues() -> Variable:
     """The queues that have had contacts, by the names that the site gives them."""
-    name = "JSONExtractString(config, 'queues', queue, 'name', '{lang}')"
     return Variable(
         "queue",
         Text(zh="队列", en="Queue"),
-        f"WITH {CONFIG} SELECT queue, if({name} = '', queue, {name}) AS name FROM ("
+        f"WITH {CONFIG} SELECT queue, {named('queue', 'queues', '{lang}')} AS name FROM ("
         f"SELECT DISTINCT queue FROM call_minutes WHERE site = {SITE} AND dims = 'queue') "
         "WHERE queue != '' ORDER BY name",
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.errors import ConfigError
-from schemas.adapters import AdapterNames
 from schemas.catalogue import Catalogue, extend_catalogue
 from schemas.documents import DocumentError, read_document
 from schemas.kafka import KafkaConfig
@@ -77,18 +76,6 @@ def load_mapping(path: Path) -> TableMapping:
     """
     try:
         return read_document(str(path), read_text(path), TableMapping, mapping_problems)
-    except DocumentError as error:
-        raise ConfigError(str(error)) from error
-
-
-def load_names(path: Path) -> AdapterNames:
-    """Read and check a site's words for what a vendor numbers.
-
-    Raises:
-        ConfigError: every problem of the file, one per line.
-    """
-    try:
-        return read_document(str(path), read_text(path), AdapterNames)
     except DocumentError as error:
         raise ConfigError(str(error)) from error
 

@@ -1,6 +1,7 @@
 """A report's table in; aligned text, CSV or JSON out.
 
-Text is for people: names and units in their language, "-" where there is no value. CSV and JSON
+Text is for people: names and units in their language, what the site calls queues and departments,
+"-" where there is no value. CSV and JSON
 are for programs: labels as they were asked for, numbers unrounded, nothing where there is none.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from rich import box
@@ -19,6 +20,7 @@ from rich.text import Text as Cells
 
 from pipeline.report import Cell, Column, ReportTable
 from schemas.measures import Text
+from schemas.site import SiteConfig
 
 Lang = Literal["zh", "en"]
 
@@ -67,8 +69,20 @@ def as_json(table: ReportTable) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def as_text(table: ReportTable, lang: Lang = "en") -> str:
+Names = Mapping[str, Mapping[str, Text]]
+"""By dimension, what its values are called."""
+
+
+def names_of(site: SiteConfig) -> Names:
+    """What a site calls its queues and departments."""
+    queues = {code: queue.name for code, queue in site.queues.items() if queue.name is not None}
+    departments = {code: department.name for code, department in site.departments.items()}
+    return {"queue": queues, "department": departments}
+
+
+def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -> str:
     """Return the report as an aligned table and, below it, what a reader must know."""
+    called = [(names or {}).get(dimension, {}) for dimension in table.group]
     grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False, show_edge=False)
     grid.add_column(_word("period", lang), no_wrap=True)
     for name in table.group:
@@ -78,7 +92,10 @@ def as_text(table: ReportTable, lang: Lang = "en") -> str:
         grid.add_column(_in(column.name, lang) + unit, justify="right", no_wrap=True)
     for row in table.rows:
         values = (_shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
-        groups = (name or _word("none", lang) for name in row.group)
+        groups = (
+            _in(known[code], lang) if code in known else code or _word("none", lang)
+            for code, known in zip(row.group, called, strict=True)
+        )
         # As Text, so that a queue called [red] is printed and not obeyed.
         grid.add_row(*(Cells(cell) for cell in (row.period, *groups, *values)))
     out = io.StringIO()

@@ -1,4 +1,7 @@
-"""How a site calls what a vendor numbers flows in, checked: queues, agents, departments, states."""
+"""How a site calls what a vendor numbers flows in, checked: queues, agents, departments, states.
+
+It stands in the site's configuration, by adapter.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,10 @@ from schemas.measures import Strict
 VendorId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 OurName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 OurLabel = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+AdapterName = Literal[
+    "asterisk", "connect-agent-events", "connect-records", "genesys", "zammad", "zendesk"
+]
+"""The adapters there are; see `pipeline.sources.adapters`."""
 Names = dict[VendorId, OurName]
 
 
@@ -20,7 +27,6 @@ class AdapterNames(Strict):
     What is not listed keeps the vendor's name, else its id.
     """
 
-    format: Literal[1] = 1
     queues: Names = Field(default_factory=dict)
     agents: Names = Field(default_factory=dict)
     departments: Names = Field(default_factory=dict)

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from schemas.adapters import AdapterName, AdapterNames
 from schemas.documents import nearest
 from schemas.measures import Strict, Text
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+DepartmentCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(strict=True, ge=0, le=86_400, allow_inf_nan=False)]
@@ -88,6 +90,12 @@ class Queue(Strict):
     threshold_s: Seconds | None = None
     short_abandon_s: SecondsOrZero | None = None
     target_pct: Percent | None = None
+
+
+class Department(Strict):
+    """Who settles what the desk cannot, by the code that stands in tickets and tasks."""
+
+    name: Text
 
 
 class ContactTimeouts(Strict):
@@ -185,6 +193,8 @@ class SiteConfig(Strict):
     time_zone: Annotated[str, AfterValidator(zone_name)]
     defaults: Defaults = Defaults()
     queues: dict[QueueName, Queue] = Field(default_factory=dict)
+    departments: dict[DepartmentCode, Department] = Field(default_factory=dict)
+    adapters: dict[AdapterName, AdapterNames] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
     agent_timeouts: AgentTimeouts = AgentTimeouts()
     tickets: Tickets = Tickets()
@@ -195,6 +205,10 @@ class SiteConfig(Strict):
     def zone(self) -> ZoneInfo:
         """Return the time zone that decides where the site's days begin."""
         return ZoneInfo(self.time_zone)
+
+    def words(self, adapter: str) -> AdapterNames:
+        """Return the site's own words for what a vendor numbers; none for another adapter."""
+        return next((own for name, own in self.adapters.items() if name == adapter), AdapterNames())
 
     def limits(self, queue: str) -> QueueLimits:
         """Return the thresholds of a queue, known or not.

@@ -19,6 +19,7 @@ from pipeline.config import (
     read_site,
 )
 from pipeline.errors import ConfigError
+from pipeline.report_output import names_of
 from schemas.catalogue import load_catalogue
 from schemas.site import QueueLimits
 
@@ -38,6 +39,8 @@ queues:
 contact_timeouts: {waiting_minutes: 60}
 retention: {raw_events_days: 30}
 ingest: {max_dead_letter_share: 0.1, min_records: 10}
+departments: {refunds: {name: {zh: 退款部, en: Refunds}}}
+adapters: {zendesk: {departments: {"3": refunds}}}
 """
 
 
@@ -53,6 +56,12 @@ def test_the_example_loads_from_its_directory_too() -> None:
     assert site.time_zone == "Asia/Shanghai"
     assert site.limits("complaints") == QueueLimits(15_000, 5_000, 90)
     assert site.limits("callback") == QueueLimits(60_000, 0, 80)
+
+
+def test_the_example_names_its_queues_and_departments() -> None:
+    names = names_of(load_site(EXAMPLE))
+    assert names["queue"]["vip"].en == "VIP line"
+    assert names["department"]["logistics"].zh == "物流部"
 
 
 def test_the_example_explains_every_key() -> None:
@@ -71,6 +80,13 @@ def test_a_queue_without_its_own_values_has_the_defaults() -> None:
     assert site.limits("10") == QueueLimits(20_000, 5_000, 70)
     assert site.limits("never heard of") == QueueLimits(20_000, 5_000, 80)
     assert site.contact_timeouts.talking_minutes == 720
+
+
+def test_a_sites_words_are_those_of_one_adapter() -> None:
+    site = read_site("site.yaml", GOOD)
+    assert site.words("zendesk").departments == {"3": "refunds"}
+    assert site.words("zammad").departments == {}
+    assert site.words("no adapter").queues == {}
 
 
 def test_the_hash_is_of_what_is_said_and_not_of_how() -> None:
@@ -148,6 +164,21 @@ def test_the_canonical_text_is_the_configuration() -> None:
             "site: bank",
             "site: bank\nsite: shop",
             "site.yaml:3: site: given twice, first on line 2; keep one",
+        ),
+        (
+            "{zh: 退款部, en: Refunds}",
+            "{en: Refunds}",
+            "site.yaml:14: departments.refunds.name: 'zh' is missing; add it",
+        ),
+        (
+            "{zendesk:",
+            "{zendsk:",
+            "site.yaml:15: adapters.zendsk: 'zendsk': input should be 'aster",
+        ),
+        (
+            'departments: {"3"',
+            'department: {"3"',
+            "site.yaml:15: adapters.zendesk.department: unknown key; did you mean 'departments'?",
         ),
         ("site: bank", "site: [bank", "not readable as YAML"),
         ("site: bank", "site: !!python/object:os.system x", "not readable as YAML"),

@@ -26,7 +26,7 @@ from pipeline.gateway.first_start import FIRST
 from pipeline.gateway.limits import Limits
 from pipeline.parity.check import check
 from pipeline.report import Report
-from pipeline.report_output import as_text
+from pipeline.report_output import as_text, names_of
 from pipeline.runtimes.past import Clock, Pace, relive
 from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.simulator.centre import Centre, Settings
@@ -228,7 +228,7 @@ def _prove(options: argparse.Namespace, site: SiteConfig) -> int:
         by_queue = Report(METRICS, site.site, site.time_zone, group=("queue",), catalogue=catalogue)
         for lang in ("en", "zh"):
             for report in (by_hour, by_queue):
-                print(as_text(report.run(client), lang))
+                print(as_text(report.run(client), lang, names_of(site)))
         parity = check(client, site.site)
     print(verdict_line(parity))
     return 0 if parity.holds else 1

@@ -26,7 +26,7 @@ from pipeline.commands.common import (
     connect,
     site_of,
 )
-from pipeline.config import canonical_json, content_hash, load_mapping, load_names
+from pipeline.config import canonical_json, content_hash, load_mapping
 from pipeline.errors import ConfigError
 from pipeline.gateway.first_start import hash_key
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
@@ -47,7 +47,6 @@ from pipeline.sources.source import Source
 from pipeline.sources.tables import table_of
 from pipeline.sources.vendor_files import VendorFile
 from pipeline.topology import TopologySettings
-from schemas.adapters import AdapterNames
 from schemas.site import SiteConfig
 
 TABLES = ("csv", "xlsx")
@@ -72,12 +71,6 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=Path,
         metavar="FILE",
         help="what a table's columns say; see docs/examples, and try it with 'goldpan mapping'",
-    )
-    parser.add_argument(
-        "--names",
-        type=Path,
-        metavar="FILE",
-        help="the site's own words for a vendor's queues, agents, departments and states",
     )
     parser.add_argument(
         "--max-bad-share",
@@ -152,9 +145,6 @@ def source_of(options: argparse.Namespace, site: SiteConfig) -> tuple[Source, st
     if options.mapping is not None and form not in TABLES:
         msg = f"--mapping is for --format {' and '.join(TABLES)}; leave it out for {form}"
         raise ConfigError(msg)
-    if options.names is not None and form not in ADAPTERS:
-        msg = f"--names is for vendors' records; leave it out for --format {form}"
-        raise ConfigError(msg)
     if form in TABLES:
         if options.mapping is None:
             msg = f"--format {form} needs --mapping FILE; docs/examples has one to copy"
@@ -163,8 +153,8 @@ def source_of(options: argparse.Namespace, site: SiteConfig) -> tuple[Source, st
         table = table_of(file, form, mapping)
         return MappedTable(table, mapping, file, site.site, site.zone), content_hash(mapping)
     if form in ADAPTERS:
-        names = load_names(options.names) if options.names else AdapterNames()
-        return VendorFile(file, ADAPTERS[form], Sender(site.site, form, names)), content_hash(names)
+        words = site.words(form)
+        return VendorFile(file, ADAPTERS[form], Sender(site.site, form, words)), content_hash(words)
     if form == "bank-calls":
         return BankCalls(file, site.site, site.zone), ""
     if form == "servicenow":

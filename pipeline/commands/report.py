@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
 from pipeline.config import read_text
 from pipeline.report import Report, parse_moment, usual_period
-from pipeline.report_output import as_csv, as_json, as_text
+from pipeline.report_output import as_csv, as_json, as_text, names_of
 from pipeline.report_periods import PERIODS
 from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     with connect(options) as client:
         table = report.run(client)
     writer = WRITERS.get(options.format)
-    sys.stdout.write(writer(table) if writer else as_text(table, options.lang))
+    sys.stdout.write(writer(table) if writer else as_text(table, options.lang, names_of(site)))
     return 0
 
 

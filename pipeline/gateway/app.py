@@ -17,12 +17,14 @@ from pipeline.gateway.batch import RESULTS, Batch, Judge, split
 from pipeline.gateway.bodies import read_body
 from pipeline.gateway.doorman import Doorman
 from pipeline.gateway.health import Health
-from pipeline.gateway.keys import ANY
+from pipeline.gateway.keys import ANY, Key
 from pipeline.gateway.limits import Budget
 from pipeline.gateway.metrics import Counts, Vitals
 from pipeline.gateway.openapi import document
 from pipeline.gateway.problems import Refusal
 from pipeline.sources.adapters import ADAPTERS, Sender
+from schemas.adapters import AdapterNames
+from schemas.site import SiteConfig
 
 _INLINE_BYTES = 32 << 10
 """A body up to this is judged at once, some 3 ms; a larger one beside the loop."""
@@ -37,7 +39,7 @@ class Gateway:
     Args:
         health: knows the parts, the way into the log among them.
         judge: judges events.
-        site: whose a vendor's records are, where the key does not say it.
+        site: whose a vendor's records are, where the key does not say it, and its words for ids.
         counts: what the gateway counts, and where everything is counted.
         tell: is given a sentence about a bug.
     """
@@ -46,7 +48,7 @@ class Gateway:
         self,
         health: Health,
         judge: Judge,
-        site: str,
+        site: SiteConfig,
         counts: Counts,
         tell: Callable[[str], None],
     ) -> None:
@@ -94,10 +96,7 @@ class Gateway:
         with self._budget.share() as take:
             body = await read_body(request, self._health.limits, take)
             self._doorman.check_signature(request, body, key, adapter)
-            sender = Sender(
-                self._site if key.site == ANY else key.site,
-                adapter.name if key.source == ANY else key.source,
-            )
+            sender = self._sender(adapter.name, key)
             most = self._health.limits.lines
             records = await _beside(
                 body, lambda: list(islice(adapter.read(body, sender), most + 1))
@@ -109,6 +108,15 @@ class Gateway:
             now_ms = self._health.pipeline.now()
             batch = await _beside(body, lambda: self._judge.readings(records, sender, key, now_ms))
             return await self._keep(batch)
+
+    def _sender(self, adapter: str, key: Key) -> Sender:
+        """Whose a vendor's records are; another site's ids are not called by this one's words."""
+        own = key.site in (ANY, self._site.site)
+        return Sender(
+            self._site.site if own else key.site,
+            adapter if key.source == ANY else key.source,
+            self._site.words(adapter) if own else AdapterNames(),
+        )
 
     async def _keep(self, batch: Batch) -> web.Response:
         if batch.payloads:

@@ -29,7 +29,8 @@ def test_the_past_is_reported_and_proved(typed: Goldpan, tmp_path: Path) -> None
     assert said.status == 0, said.err
     assert "Service level" in said.out
     assert "服务水平" in said.out
-    assert " general " in said.out
+    assert "General enquiries " in said.out
+    assert "综合咨询 " in said.out
     assert clickhouse.status(directory / "clickhouse") is None
     assert said.out.splitlines()[-1].startswith("parity holds: ")
     assert re.search(r"^the last 2 hours of a centre of 20 seats: [\d,]+ events", said.err)

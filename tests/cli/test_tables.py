@@ -43,11 +43,14 @@ def test_a_table_with_odd_headers_goes_in_by_its_mapping(
 
 
 def test_a_vendors_file(goldpan: Goldpan, tmp_path: Path) -> None:
-    file, names = tmp_path / "queue_log", tmp_path / "names.yaml"
+    file, site = tmp_path / "queue_log", tmp_path / "site.yaml"
     file.write_text(QUEUE_LOG)
-    names.write_text("queues: {'600': complaints}\n")
+    site.write_text(
+        "{format: 1, site: example, name: {zh: 示例, en: Example}, time_zone: Asia/Shanghai,\n"
+        "adapters: {asterisk: {queues: {'600': complaints}}}}\n"
+    )
 
-    said = goldpan("ingest", file, "--format", "asterisk", "--names", names)
+    said = goldpan("ingest", file, "--format", "asterisk", "--site", site)
 
     assert (said.status, said.out) == (0, "queue_log: 4 events are in\n")
     report = goldpan("report", "answered", "--by", "total", "--group", "queue", "--format", "csv")
@@ -85,7 +88,6 @@ def test_what_a_source_sends_along_goes_no_further(goldpan: Goldpan, tmp_path: P
     [
         (("--format", "csv"), "--format csv needs --mapping FILE; docs/examples has one to copy"),
         (("--format", "jsonl", "--mapping", "m"), "--mapping is for --format csv and xlsx; leave"),
-        (("--format", "csv", "--names", "n"), "--names is for vendors' records; leave it out"),
         (("--format", "csv", "--mapping", "none.yaml"), "none.yaml: no such file"),
     ],
 )

@@ -18,8 +18,8 @@ from tests.infra.support import wait_for
 
 SECRET = "what Zendesk shows"
 QUEUE_LOG = (
-    b"1772413200|call-7|complaints|NONE|ENTERQUEUE||13812345678|1\n"
-    b"1772413212|call-7|complaints|SIP/li|CONNECT|12|1772413205.3|7\n"
+    b"1772413200|call-7|9001|NONE|ENTERQUEUE||13812345678|1\n"
+    b"1772413212|call-7|9001|SIP/li|CONNECT|12|1772413205.3|7\n"
 )
 
 
@@ -61,6 +61,22 @@ def test_asterisk_lines_become_a_call(gateway: Gateway, query: Query) -> None:
     wait_for(lambda: len(query(raw)) == answer.json["accepted"])
     assert all("13812345678" not in payload for (payload,) in query(raw))
     assert any("phone_hash" in payload for (payload,) in query(raw))
+    # 9001 is what infra/site/site.yaml calls complaints.
+    assert all('"queue":"complaints"' in payload for (payload,) in query(raw))
+
+
+def test_another_sites_ids_are_not_called_by_our_words(
+    gateway: Gateway, query: Query, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ("--data-dir", str(gateway.directory))
+    assert main(["keys", "add", "elsewhere", "--site", "elsewhere", *place]) == 0
+    other = {"Authorization": f"Bearer {capsys.readouterr().out.strip()}"}
+    wait_for(lambda: send(gateway, "asterisk", QUEUE_LOG, **other).status == 202)
+
+    raw = "SELECT DISTINCT site, JSONExtractString(payload, 'queue') FROM raw_events FINAL "
+    raw += "WHERE site = 'elsewhere'"
+    wait_for(lambda: query(raw) == [("elsewhere", "9001")])
+    assert main(["keys", "revoke", "elsewhere", *place]) == 0
 
 
 def test_a_record_that_cannot_be_read_is_told_and_kept_without_its_content(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.errors import InputError
 from pipeline.sources import vendor_files
 from pipeline.sources.adapters import ADAPTERS, Sender
 from pipeline.sources.vendor_files import VendorFile
+from schemas.adapters import AdapterName
 from tests.sources.adapters.test_asterisk import ANSWERED
 from tests.sources.adapters.test_connect_records import record
 
@@ -18,6 +20,10 @@ from tests.sources.adapters.test_connect_records import record
 def source_of(path: Path, name: str, content: str) -> VendorFile:
     path.write_text(content)
     return VendorFile(path, ADAPTERS[name], Sender("example", name))
+
+
+def test_a_sites_configuration_knows_every_adapter() -> None:
+    assert set(get_args(AdapterName)) == set(ADAPTERS)
 
 
 RECORDS = [record(), record(ContactId="c-2")]

@@ -96,6 +96,25 @@ def check(panel: Board, types: list[str], rows: int) -> None:
             assert kind == "table"
 
 
+@pytest.mark.parametrize(
+    ("place", "name"), [("en/tickets.json", "Logistics"), ("zh/tickets.json", "物流部")]
+)
+def test_departments_are_called_by_their_names(
+    place: str, name: str, full: Reader, day: tuple[datetime, datetime]
+) -> None:
+    board = BOARDS[place]
+    values = chosen(board, full)
+    shown = set()
+    for panel in board["panels"]:
+        if "department" in overridden(panel):
+            sql = interpolate(panel["targets"][0]["rawSql"], values)
+            answer = full.read_shipped(expand(sql, time_range(*day, "1m", 100)))
+            column = [column for column, _ in answer.columns].index("department")
+            shown |= {row[column] for row in answer.rows}
+    assert name in shown
+    assert "logistics" not in shown
+
+
 @pytest.mark.parametrize("place", ["en/wallboard.json", "zh/wallboard.json"])
 def test_no_data_is_not_zero(place: str, empty: Reader, day: tuple[datetime, datetime]) -> None:
     board = BOARDS[place]
