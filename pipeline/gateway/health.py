@@ -14,9 +14,6 @@ from pipeline.runtimes.embedded import Embedded
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
 
-STANDS_STILL_S = 60.0
-"""A watermark that has not moved for so long means that numbers on the boards are old."""
-
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -39,7 +36,7 @@ class Health:
         if self.patience.outage:
             found.append(f"the store is away: {self.patience.outage}")
         still_s = time.monotonic() - pulse.moved_at
-        if still_s >= STANDS_STILL_S:
+        if still_s >= self.limits.still_s:
             found.append(f"the watermark has not moved for {still_s:.0f} s: numbers are that old")
         if full := pulse.full_disk or self.intake.full:
             found.append(full)

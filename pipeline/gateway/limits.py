@@ -19,6 +19,7 @@ class Limits:
         bodies_bytes: of all requests that are being read or judged.
         body_s: from a request's headers to the end of its body.
         backlog_bytes: of the log that the pipeline has not applied.
+        still_s: in which the watermark must have moved, or numbers on the boards are old.
         connections: open at one time.
         waiting: requests on their way into the log.
         events_per_second, burst: of one key that has no rate of its own.
@@ -30,6 +31,7 @@ class Limits:
     bodies_bytes: int = 256 << 20
     body_s: float = 30.0
     backlog_bytes: int = 4 << 30
+    still_s: float = 60.0
     connections: int = 4_000
     waiting: int = 4_000
     events_per_second: int = 5_000
