@@ -205,7 +205,7 @@ RAW_VALUES = [
 ]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(payloads())
 def test_the_decoder_agrees_with_the_contract(payload: bytes) -> None:
     assert_one_verdict(payload)

@@ -114,17 +114,19 @@ def embedded_url(directory: Path) -> Callable[[], str]:
     return url
 
 
-def connect(options: argparse.Namespace, patience: Patience | None = None) -> Client:
+def connect(
+    options: argparse.Namespace, patience: Patience | None = None, timeout_s: float = 60
+) -> Client:
     """A connection to the store that the options name, with this version's schema.
 
     The embedded store is brought up to date by itself; a server only by `goldpan migrate`. A store
     that cannot be reached at all is refused at once; one that breaks off later is waited for, where
-    there is `patience`.
+    there is `patience`. A query may be silent for `timeout_s`.
 
     Raises:
         SinkError: it cannot be reached, or its schema does not fit.
     """
-    client = unchecked(options)
+    client = Client(store_url(options), timeout_s)
     fit = partial(migrate if options.clickhouse is None else check_current, client)
     try:
         client.execute("SELECT 1")

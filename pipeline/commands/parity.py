@@ -21,6 +21,9 @@ from pipeline.parity.check import Difference, Parity, Verdict, check
 from pipeline.report import parse_moment
 from schemas.site import SiteConfig
 
+_SILENT_S = 1800
+"""The embedded store says nothing until a query has its first row, and these queries are long."""
+
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
@@ -38,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare, say what was found, and fail if anything differs."""
     site = site_of(options)
     start, end = (_moment_ms(text, site) for text in (options.start, options.end))
-    client = connect(options)
+    client = connect(options, timeout_s=_SILENT_S)
     with _progress() as shown:
         parity = check(client, site.site, start_ms=start, end_ms=end, progress=shown)
     client.close()

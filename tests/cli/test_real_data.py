@@ -61,6 +61,10 @@ def test_a_third_partys_table_and_nothing_changes_when_the_file_comes_again(
     totals = table(goldpan("report", *KNOWN, "--by", "total", "--format", "csv"))
     assert list(map(int, list(totals[0].values())[1:])) == list(KNOWN.values())
 
+    proof = goldpan("parity")
+    assert (proof.status, proof.err) == (0, "")
+    assert "parity holds:" in proof.out
+
     with Client.from_url(database) as client:
         failed = client.execute("SELECT count() FROM contacts FINAL WHERE outcome = 'failed'")
     assert failed == [(240,)]

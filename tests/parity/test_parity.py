@@ -15,9 +15,7 @@ from pipeline.parity import agents_sql, calls_sql, intake_sql
 from pipeline.parity.check import Parity, Verdict, check
 from pipeline.simulator.disorder import Disorder, disturbed
 from pipeline.sinks.client import Client
-from pipeline.sources.bank_calls import BankCalls
 from schemas.rows import row_families
-from tests.conftest import REAL_DATA
 from tests.parity.conftest import SITE, Ingest, Payloads
 from tests.simulator.conftest import simulated
 
@@ -66,21 +64,6 @@ def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
     part = check(client, SITE.site, start_ms=week[0], end_ms=week[1])
     assert part.holds
     assert 0 < totals(part)["offered"] < counted["offered"] / 2
-
-
-@pytest.mark.real_data
-def test_the_banks_month(ingested: Ingest) -> None:
-    source = BankCalls(REAL_DATA / "calls" / "bank_january1999.tsv.gz", SITE.site, SITE.zone)
-    parity = check(ingested(source), SITE.site)
-    assert not differing(parity)
-    counted = totals(parity)
-    # The README of the data: 31,599 calls, 30,161 offered, 27,060 served, 3,101 hung up in the
-    # queue, 1,198 in the voice menu.
-    assert counted["contacts"] == 31_599
-    assert counted["offered"] == counted["sl_offered"] == 30_161
-    assert counted["answered"] == counted["handled"] == 27_060
-    assert counted["abandoned"] == 3_101
-    assert counted["ivr_abandoned"] == 1_198
 
 
 # -- what is recomputed is what the definitions say ------------------------------------------
