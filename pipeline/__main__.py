@@ -29,6 +29,7 @@ COMMANDS = {
     "db": "db",
     "migrate": "db",
     "rebuild": "rebuild",
+    "replay": "replay",
     "dashboards": "dashboards",
     "kafka": "kafka",
     "topics": "topics",

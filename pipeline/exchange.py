@@ -146,6 +146,8 @@ class CheckpointItem(NamedTuple):
 
 PROCESS = 65_535
 """The shard under which the checkpoint keeps what belongs to the whole process."""
+REPLAY = "replay"
+"""The family under which a replay's checkpoint keeps what it is a replay of."""
 
 
 @dataclass(slots=True)

@@ -113,6 +113,11 @@ class Stage1:
         self.shards[shard] = state
         return state
 
+    def begin_anew(self, state: ShardState) -> None:
+        """The shard's log starts at offset 0 again; its last ticks are kept, as time did pass."""
+        self.ledger.keep_ticks(state)
+        state.begin_anew()
+
     def process(self, records: Sequence[LogRecord]) -> Generator[Lookup, Found, None]:
         """Apply records in the order given; of each shard, what is applied already is skipped."""
         fresh = [r for r in records if r.offset > self.shards[r.shard].offset]

@@ -8,11 +8,13 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from infra import clickhouse
 from pipeline.config import load_kafka, load_site
-from pipeline.errors import StoreRefused, StoreUnavailable
+from pipeline.errors import ConfigError, StoreRefused, StoreUnavailable
 from pipeline.log.cluster import Cluster
+from pipeline.report import parse_moment
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import check_current, migrate
@@ -59,6 +61,11 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="use this server instead of the embedded one: clickhouse://user:pw@host:port/db, or "
         "@FILE for a file that holds that",
+    )
+    parser.add_argument(
+        "--database",
+        metavar="NAME",
+        help="another database of the store, such as one that 'goldpan replay' made",
     )
 
 
@@ -147,10 +154,31 @@ def unchecked(options: argparse.Namespace) -> Client:
 
 def store_url(options: argparse.Namespace) -> Callable[[], str]:
     """Gives the address of the store that the options name; starts the embedded one."""
+    url = embedded_url(options.data_dir / "clickhouse")
     if options.clickhouse is not None:
         address: str = options.clickhouse
-        return lambda: address
-    return embedded_url(options.data_dir / "clickhouse")
+        url = partial(str, address)
+    return url if options.database is None else of_database(url, options.database)
+
+
+def of_database(url: Callable[[], str], name: str) -> Callable[[], str]:
+    """Gives the address of another database of the same store."""
+    return lambda: urlsplit(url())._replace(path=f"/{name}").geturl()
+
+
+def whole_minute_ms(text: str | None, zone: str) -> int | None:
+    """A local date or time as epoch ms; None where none is given.
+
+    Raises:
+        ConfigError: it is neither, or lies within a minute.
+    """
+    if not text:
+        return None
+    moment = parse_moment(text, zone)
+    if moment.second or moment.microsecond:
+        msg = f"{text}: rows are kept by minute, so name whole minutes"
+        raise ConfigError(msg)
+    return round(moment.timestamp() * 1000)
 
 
 def tell(sentence: str) -> None:

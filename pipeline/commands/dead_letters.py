@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 
-from pipeline.commands import replay
+from pipeline.commands import put_back
 from pipeline.commands.common import add_store_options, connect
 from pipeline.decode import masked
 from pipeline.errors import ConfigError
@@ -33,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     show.add_argument("place", metavar="PLACE", help="as 'list' shows it: shard.generation.offset")
     add_store_options(show)
     show.set_defaults(run=run_show)
-    replay.add_to(actions)
+    put_back.add_to(actions)
 
 
 def run_list(options: argparse.Namespace) -> int:

@@ -79,7 +79,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--port", type=int, default=8400, help="0 for any free one (default: %(default)s)"
     )
-    parser.set_defaults(run=run, clickhouse=None, queue_log=[])
+    parser.set_defaults(run=run, clickhouse=None, database=None, queue_log=[])
 
 
 def run(options: argparse.Namespace) -> int:

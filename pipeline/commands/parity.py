@@ -15,11 +15,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
-from pipeline.errors import ConfigError
+from pipeline.commands.common import (
+    add_site_option,
+    add_store_options,
+    connect,
+    site_of,
+    whole_minute_ms,
+)
 from pipeline.parity.check import Difference, Parity, Verdict, check
-from pipeline.report import parse_moment
-from schemas.site import SiteConfig
 
 _SILENT_S = 1800
 """The embedded store says nothing until a query has its first row, and these queries are long."""
@@ -40,7 +43,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     """Compare, say what was found, and fail if anything differs."""
     site = site_of(options)
-    start, end = (_moment_ms(text, site) for text in (options.start, options.end))
+    start, end = (whole_minute_ms(text, site.time_zone) for text in (options.start, options.end))
     client = connect(options, timeout_s=_SILENT_S)
     with _progress() as shown:
         parity = check(client, site.site, start_ms=start, end_ms=end, progress=shown)
@@ -97,16 +100,6 @@ def _in_words(verdict: Verdict, example: Difference, zone: ZoneInfo) -> str:
         f"{verdict.measure} {at.isoformat(timespec='minutes')} {where}{bin_}: "
         f"recomputed {example.recomputed:,}, stored {example.stored:,}"
     )
-
-
-def _moment_ms(text: str | None, site: SiteConfig) -> int | None:
-    if not text:
-        return None
-    moment = parse_moment(text, site.time_zone)
-    if moment.second or moment.microsecond:
-        msg = f"{text}: rows are kept by minute, so name whole minutes"
-        raise ConfigError(msg)
-    return round(moment.timestamp() * 1000)
 
 
 class _Shown(Protocol):

@@ -29,18 +29,19 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def run(options: argparse.Namespace) -> int:
     """Rebuild the store, with the data directory held so that nothing comes in meanwhile."""
     site = site_of(options)
-    client = connect(options)
     settings = TopologySettings(default_site=site.site)
-    engine = Engine(settings, ClickHouseStore(client), Patience(tell))
+    patience = Patience(tell)
     bar = Progress(console=Console(file=sys.stderr))
-    with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline, bar:
-        task = bar.add_task("raw events", total=None)
-        done = rebuild(
-            engine,
-            RawEvents(client),
-            list(pipeline.log.begin),
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    client.close()
+    with connect(options, patience) as client:
+        engine = Engine(settings, ClickHouseStore(client), patience)
+        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline, bar:
+            task = bar.add_task("raw events", total=None)
+            done = rebuild(
+                engine,
+                RawEvents(client),
+                list(pipeline.log.begin),
+                patience,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
     print(f"{done:,} records applied again")
     return 0

@@ -1,53 +1,57 @@
-"""`goldpan dead-letters replay`: what can be counted by now goes into the log again, and is."""
+"""`goldpan replay`: a store's history in, the same rows in another database of the store out."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import msgspec
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from pipeline.commands.common import (
     add_site_option,
     add_store_options,
     connect,
+    of_database,
     site_of,
+    store_url,
     tell,
+    whole_minute_ms,
 )
-from pipeline.decode import DeadLetter, Decoder
-from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
-from pipeline.runtimes.engine import Engine
+from pipeline.errors import ConfigError
+from pipeline.log.lock import DirectoryLock
 from pipeline.runtimes.patience import Patience
+from pipeline.runtimes.publisher import make_directory
+from pipeline.runtimes.replay import replay
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
-from pipeline.topology import TopologySettings
-from schemas.records import LIVE
-
-CHUNK = 5_000
-NOT_YET_COUNTED = "(site, event_id) NOT IN (SELECT site, event_id FROM raw_events)"
-"""A dead letter's record keeps no event id, so what has one has been taken in since."""
-
-Fields = dict[str, Any]
+from pipeline.sinks.raw import RawEvents
+from pipeline.sinks.replays import Replay, Window, check_name, finish, prepare
 
 
-def add_to(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the action."""
-    parser = actions.add_parser(
-        "replay",
-        help="put those back that can be counted by now; stop 'goldpan run' for it",
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "replay", help="compute history again, into another database of the store"
     )
-    parser.add_argument("--reason", metavar="REASON", help="only those of this reason")
-    parser.add_argument("--source", metavar="SOURCE", help="only those of this source")
     parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=_assignment,
-        metavar="FIELD=VALUE",
-        help="mend them first: give a field another value; may be repeated",
+        "--into", required=True, metavar="NAME", help="that database; it is made if need be"
+    )
+    parser.add_argument(
+        "--from", dest="start", metavar="TIME", help="local; included (default: the beginning)"
+    )
+    parser.add_argument(
+        "--to", dest="end", metavar="TIME", help="local; not included (default: all there is)"
     )
     add_site_option(parser)
     add_store_options(parser)
@@ -55,73 +59,78 @@ def add_to(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replay dead letters; each keeps its event id, so it counts once however often this runs."""
-    site = site_of(options)
+    """Replay, or go on with a replay that was interrupted."""
+    site, name = site_of(options), options.into
+    window = _window(options, site.time_zone)
     patience = Patience(tell)
-    settings = TopologySettings(default_site=site.site)
-    decoder = Decoder(settings.max_skew_ms)
-    done, still_bad, example = 0, Counter[str](), ""
-    with connect(options, patience) as client:
-        engine = Engine(settings, ClickHouseStore(client), patience)
-        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
-            pipeline.start()
-            for payloads in _letters(client, options):
-                good = []
-                for payload in payloads:
-                    mended = _mended(payload, dict(options.set))
-                    verdict = decoder.decode(mended, pipeline.now())
-                    if isinstance(verdict, DeadLetter):
-                        still_bad[verdict.reason.value] += 1
-                        example = example or verdict.detail
-                    else:
-                        good.append(mended)
-                pipeline.publish(LIVE, good)
-                done += len(good)
-            pipeline.settle()
-            pipeline.save_subjects()
-    print(f"{done:,} dead letters were put back and are counted")
-    if still_bad:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(still_bad.items()))
-        print(f"still bad: {reasons}; the first: {example}")
+    with connect(options, patience) as live:
+        source = str(live.execute("SELECT currentDatabase()")[0][0])
+        check_name(name, source)
+        with (
+            _alone(options, name),
+            Client(of_database(store_url(options), name)) as into,
+            _bar(name) as bar,
+        ):
+            what = patience.insist(lambda: prepare(live, into, source, name, window))
+            if what.done:
+                print(f"{name} holds that replay already; for a new one name another database")
+                return 0
+            began = time.monotonic()
+            store, raw = ClickHouseStore(into), RawEvents(into, what.selection())
+            done = replay(what, site.site, store, raw, patience, progress=bar)
+            patience.insist(lambda: finish(into, what))
+    spent = time.monotonic() - began
+    print(
+        f"{done.records:,} records of {source} were applied again in {spent:,.0f} s"
+        + (", after those of an interrupted run" if done.resumed else "")
+    )
+    _how_to_compare(name, what)
     return 0
 
 
-def _letters(client: Client, options: argparse.Namespace) -> Iterator[Sequence[bytes]]:
-    """The payloads of dead letters that were not taken in since, in their order, in chunks."""
-    place, generation = (-1, -1, -1), "(shard, generation, offset)"
-    while True:
-        rows = client.execute(
-            f"SELECT shard, generation, offset, payload FROM dead_letters FINAL "
-            f"WHERE {generation} > %(place)s AND {NOT_YET_COUNTED} "
-            "AND (%(reason)s = '' OR reason = %(reason)s) "
-            "AND (%(source)s = '' OR source = %(source)s) "
-            f"ORDER BY {generation} LIMIT {CHUNK}",
-            {"place": place, "reason": options.reason or "", "source": options.source or ""},
-        )
-        if not rows:
-            return
-        place = rows[-1][:3]
-        yield [row[3] if isinstance(row[3], bytes) else row[3].encode() for row in rows]
+def _window(options: argparse.Namespace, zone: str) -> Window:
+    window = Window(*(whole_minute_ms(text, zone) for text in (options.start, options.end)))
+    if None not in window and not window < (window.end_ms,):
+        msg = f"--from {options.start} is not before --to {options.end}"
+        raise ConfigError(msg)
+    return window
 
 
-def _mended(payload: bytes, fields: Fields) -> bytes:
-    """A payload with some fields set; as it is where it is no object, or nothing is set."""
-    if not fields:
-        return payload
+@contextmanager
+def _alone(options: argparse.Namespace, name: str) -> Iterator[None]:
+    """No second replay into the same database from this data directory."""
+    directory = options.data_dir / "replays" / name
+    make_directory(directory)
+    lock = DirectoryLock(directory)
     try:
-        content = msgspec.json.decode(payload, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return payload
-    return msgspec.json.encode({**content, **fields})
+        yield
+    finally:
+        lock.release()
 
 
-def _assignment(text: str) -> tuple[str, object]:
-    """`field=value`; a value that is JSON is that, any other a text."""
-    name, sign, value = text.partition("=")
-    if not sign or not name:
-        msg = f"{text!r} is not FIELD=VALUE; write, for example, queue=general"
-        raise argparse.ArgumentTypeError(msg)
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+@contextmanager
+def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the error stream, if that is a terminal."""
+    console = Console(file=sys.stderr)
+    with Progress(
+        TextColumn("into {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _how_to_compare(name: str, what: Replay) -> None:
+    if what.window.whole:
+        print(f"every row is final: goldpan report ... --database {name}")
+        return
+    print(
+        f"final are the rows of minutes, and the contacts, tickets and callers, from --from until "
+        f"before --to: goldpan report ... --from ... --to ... --database {name}"
+    )

@@ -17,6 +17,7 @@ from pipeline.contribution import revision_of
 from pipeline.dedupe import MAX_IDS, WINDOW_MS
 from pipeline.errors import BrokerRefused, StoreRefused
 from pipeline.exchange import Checkpoint, CheckpointItem, Store, TransitionRow
+from pipeline.runtimes.engine import refuse_replay
 from pipeline.runtimes.partials import encode
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.sites import SITES, Sites
@@ -95,6 +96,7 @@ class Assigned:
             return
         bounds = self._topics.events()
         checkpoint = self._patience.insist(lambda: self._store.load(sorted(begin)))
+        refuse_replay(checkpoint)
         for shard, offset in sorted(begin.items()):
             self._open_shard(shard, offset, bounds, checkpoint)
 
@@ -123,7 +125,7 @@ class Assigned:
             generation = 1 + insist(store.highest_generation)
         state = self.stage1.open(shard, generation, checkpoint)
         if not same:
-            state.begin_anew()
+            self.stage1.begin_anew(state)
         ask = partial(store.recent_ids, shard, state.covered, WINDOW_MS, MAX_IDS)
         ids, floor = insist(ask)
         state.recent.load(ids, floor)

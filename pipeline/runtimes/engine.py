@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.contribution import revision_of
 from pipeline.dedupe import MAX_IDS, WINDOW_MS
 from pipeline.errors import StoreRefused
-from pipeline.exchange import PROCESS, Checkpoint, CheckpointItem, Flush, Store
+from pipeline.exchange import PROCESS, REPLAY, Checkpoint, CheckpointItem, Flush, Store
 from pipeline.runtimes.patience import Patience
 from pipeline.stage1.shard import STATE_VERSION
 from pipeline.stage2 import Stage2
@@ -69,6 +69,7 @@ class Engine:
         store, insist = self._store, self._patience.insist
         shards = range(self.settings.shards)
         checkpoint = insist(lambda: store.load(shards))
+        refuse_replay(checkpoint)
         process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
         if process.get("state_version", STATE_VERSION) != STATE_VERSION:
             msg = (
@@ -89,22 +90,27 @@ class Engine:
         else:
             self.generation = 1 + insist(store.highest_generation)
             self.position = None
-        for shard in shards:
-            state = self.stage1.open(shard, self.generation, checkpoint)
-            if not same:
-                state.begin_anew()
-            ask = partial(store.recent_ids, shard, state.covered, WINDOW_MS, MAX_IDS)
-            ids, floor = insist(ask)
-            state.recent.load(ids, floor)
-        self.stage2.restore(checkpoint)
+        self._open(checkpoint, anew=not same)
         if not same:
             self.flush(None, 0)
+
+    def _open(self, checkpoint: Checkpoint, *, anew: bool) -> None:
+        """Have all shards as the checkpoint holds them; `anew`: before a log that begins."""
+        for shard in range(self.settings.shards):
+            state = self.stage1.open(shard, self.generation, checkpoint)
+            if anew:
+                self.stage1.begin_anew(state)
+            ask = partial(self._store.recent_ids, shard, state.covered, WINDOW_MS, MAX_IDS)
+            ids, floor = self._patience.insist(ask)
+            state.recent.load(ids, floor)
+        self.stage2.restore(checkpoint)
         calm_the_collector()
 
     def forget(self) -> None:
         """Begin without a checkpoint, but as the same log's: for computing everything again."""
         shards = range(self.settings.shards)
         checkpoint = self._patience.insist(partial(self._store.load, shards))
+        refuse_replay(checkpoint)
         process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
         self._identity = process.get("identity", "")
         self._number = process.get("number", 0)
@@ -113,12 +119,31 @@ class Engine:
             self.stage1.open(shard, 0, Checkpoint())
         calm_the_collector()
 
+    def take_up(self) -> None:
+        """Go on where a replay of this store was interrupted, or begin one.
+
+        `position` is then where the last checkpoint stood: its generation first, as it was given to
+        `flush`; None at the beginning.
+        """
+        shards = range(self.settings.shards)
+        checkpoint = self._patience.insist(partial(self._store.load, shards))
+        process: dict[str, Any] = json.loads(checkpoint.of(PROCESS, "process").get("", "{}"))
+        self._number = process.get("number", 0)
+        self.position = process.get("position")
+        self.generation = self.position[0] if self.position else 0
+        self._open(checkpoint, anew=False)
+
     def relive(self, generation: int) -> None:
-        """Have the next records applied as those of that generation, if they are not already."""
+        """Have the next records applied as those of that generation, if they are not already.
+
+        How far an interrupted flush may have got still holds, as its records are read again.
+        """
         for state in self.stage1.shards.values():
             if state.generation != generation:
+                reach = state.reach
                 state.generation = generation
-                state.begin_anew()
+                self.stage1.begin_anew(state)
+                state.reach = reach
 
     def process(self, records: Sequence[LogRecord]) -> None:
         """Apply records, asking the store for what memory does not hold."""
@@ -175,6 +200,20 @@ class Engine:
         flush.checkpoint.append(CheckpointItem(PROCESS, "process", "", json.dumps(process)))
         flush.checkpoint.extend(self.stage2.snapshot())
         return flush
+
+
+def refuse_replay(checkpoint: Checkpoint) -> None:
+    """Refuse a store that a replay has filled: what is live has one of its own.
+
+    Raises:
+        StoreRefused: it holds a replay.
+    """
+    if checkpoint.of(PROCESS, REPLAY):
+        msg = (
+            "this database holds a replay ('goldpan replay') and takes nothing else in: name "
+            "another with --clickhouse or --database"
+        )
+        raise StoreRefused(msg)
 
 
 def _offset(checkpoint: Checkpoint, shard: int, generation: int) -> int:

@@ -1,20 +1,25 @@
 """The raw events of a store flow in, everything that is computed from them flows out anew.
 
-For when the form of the states has changed, or a table was damaged. Every record is applied under
-the generation and offset that it had, so revisions, alert ids and duplicates come out as they did.
-What the log holds beyond the raw events is applied at the next start, as after a crash.
+For when the form of the states has changed, or a table was damaged. What the log holds beyond the
+raw events is applied at the next start, as after a crash.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pipeline.runtimes.again import BEGINNING, apply_again, pages_of
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.patience import Patience
 from pipeline.sinks.raw import RawEvents
 
 
 def rebuild(
-    engine: Engine, raw: RawEvents, begin: Sequence[int], progress: Callable[[int, int], None]
+    engine: Engine,
+    raw: RawEvents,
+    begin: Sequence[int],
+    patience: Patience,
+    progress: Callable[[int, int], None],
 ) -> int:
     """Compute everything again.
 
@@ -24,23 +29,20 @@ def rebuild(
         engine: over the store, not started.
         raw: the store's raw events.
         begin: the beginning of the log, where the next start is to read on.
+        patience: waits out the store's outages.
         progress: is given the records done and the records there are.
 
     Returns:
         How many records were applied.
+
+    Raises:
+        SinkError: the store refuses, or `patience` has ended.
     """
     engine.forget()
     raw.clear_derived()
     stretches = raw.stretches()
     total = sum(stretch.records for stretch in stretches)
-    done = newest = 0
-    for stretch in stretches:
-        engine.relive(stretch.generation)
-        for records in raw.records(stretch):
-            engine.process(records)
-            newest = max(newest, records[-1].ingest_ms)
-            engine.flush(begin, newest)
-            done += len(records)
-            progress(done, total)
-    engine.flush(begin, newest)
-    return done
+    pages = pages_of(raw, stretches, BEGINNING, patience)
+    return apply_again(
+        engine, pages, BEGINNING, lambda _: begin, lambda done: progress(done, total)
+    )

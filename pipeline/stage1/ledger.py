@@ -30,7 +30,7 @@ class Ledger:
 
     def keep_event(self, state: ShardState, record: LogRecord, event: Event) -> None:
         """Keep an event's record, and the ticks that came before it."""
-        self._keep_ticks(state)
+        self.keep_ticks(state)
         self.raw.append(
             RawRow(
                 event.site,
@@ -55,7 +55,7 @@ class Ledger:
 
         It keeps no event id: an event sent again, mended, is not a duplicate of it.
         """
-        self._keep_ticks(state)
+        self.keep_ticks(state)
         bare = self._bare(state, record)
         self.raw.append(
             bare._replace(
@@ -93,17 +93,18 @@ class Ledger:
 
     def keep_end(self, state: ShardState, record: LogRecord) -> None:
         """Keep the end of an ingest."""
-        self._keep_ticks(state)
+        self.keep_ticks(state)
         self.raw.append(self._bare(state, record))
+
+    def keep_ticks(self, state: ShardState) -> None:
+        """Keep the ticks that were held."""
+        if state.held_ticks:
+            self.raw.extend(state.held_ticks.values())
+            state.held_ticks.clear()
 
     def settled(self) -> None:
         """All of it is in the store."""
         self.raw, self.dead_letters, self.configs = [], [], []
-
-    def _keep_ticks(self, state: ShardState) -> None:
-        if state.held_ticks:
-            self.raw.extend(state.held_ticks.values())
-            state.held_ticks.clear()
 
     def _bare(self, state: ShardState, record: LogRecord) -> RawRow:
         return RawRow(

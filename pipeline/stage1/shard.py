@@ -174,7 +174,6 @@ class ShardState:
         self.offset = -1
         self.covered = self.revision(-1)
         self.reach = 0
-        self.held_ticks.clear()
 
     def settled(self, now_ms: int) -> None:
         """All that changed is in the store: nothing is dirty any more, and memory may shrink."""

@@ -32,7 +32,12 @@ def served(database_of_its_own: str, tmp_path: Path) -> Iterator[Serve]:
         def begin(limits: Limits) -> Address:
             news: News = queue.SimpleQueue()
             options = argparse.Namespace(
-                data_dir=tmp_path / "data", clickhouse=database_of_its_own, host="127.0.0.1", port=0
+                data_dir=tmp_path / "data",
+                clickhouse=database_of_its_own,
+                database=None,
+                queue_log=[],
+                port=0,
+                host="127.0.0.1",
             )
             site = load_site(ROOT / "infra" / "site")
             url = serve(options, site, limits, news, stack).url
