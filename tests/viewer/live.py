@@ -124,9 +124,23 @@ class LiveCentre:
             ]
         )
 
+    def ticket(self, opened: timedelta, due: timedelta, **fields: Any) -> str:
+        """Register a ticket so long ago, due so long from now; returns its id."""
+        now = datetime.now(UTC)
+        ticket_id = f"t{next(_NUMBERS)}"
+        due_at = (now + due).isoformat(timespec="milliseconds")
+        at = now - opened
+        self.publish([event(at, "ticket.registered", ticket_id=ticket_id, due_at=due_at, **fields)])
+        return ticket_id
+
+    def resolve(self, ticket_id: str) -> None:
+        """Have it settled now."""
+        self.publish([event(datetime.now(UTC), "ticket.resolved", ticket_id=ticket_id)])
+
     def publish(self, events: list[dict[str, Any]]) -> None:
         """Take events in and store what follows from them."""
         self.pipeline.publish(LIVE, [json.dumps(one).encode() for one in events])
+        self.pipeline.tick()
         self.pipeline.settle()
 
     def close(self) -> None:

@@ -144,6 +144,29 @@ def test_gauges_show_the_present(opened: Open, centre: LiveCentre) -> None:
     expect(tile(page, "Tickets overdue")).to_have_text("no data")
 
 
+def test_tickets_as_they_stand_are_the_reports(
+    opened: Open, centre: LiveCentre, capsys: Any
+) -> None:
+    """Of an hour allowed 50 minutes are over: more than 75 %."""
+    hour, minutes = timedelta(hours=1), timedelta(minutes=10)
+    settled = centre.ticket(hour, -minutes)
+    centre.ticket(2 * hour, -minutes)
+    centre.ticket(hour - minutes, minutes)
+    centre.ticket(minutes, 2 * hour, urgent_reasons=["media"])
+    titles = {
+        "backlog": "Backlog",
+        "overdue_open": "Overdue",
+        "at_risk_open": "At risk",
+        "very_urgent_open": "Very urgent and open",
+    }
+    page = opened("goldpan-tickets-en")
+    for expected in (("4", "2", "1", "1"), ("3", "1", "1", "1")):
+        assert tuple(report(centre, tuple(titles), capsys)[name] for name in titles) == expected
+        for title, value in zip(titles.values(), expected, strict=True):
+            expect(tile(page, title)).to_have_text(value, timeout=30_000)
+        centre.resolve(settled)
+
+
 def test_zero_is_zero_and_nothing_is_no_data(opened: Open) -> None:
     page = opened("goldpan-queue-en?var-queue=general&from=now-30m")
     expect(tile(page, "Offered")).not_to_have_text("no data")
