@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -21,6 +23,15 @@ from schemas.site import SiteConfig, site_problems
 
 MAX_BYTES = 4 * 1024 * 1024
 """More than any site needs; a log file given by mistake must not be parsed as YAML."""
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What is wrong with a document is wrong with the configuration."""
+    try:
+        yield
+    except DocumentError as error:
+        raise ConfigError(str(error)) from error
 
 
 def load_site(path: Path) -> SiteConfig:
@@ -38,10 +49,8 @@ def load_site(path: Path) -> SiteConfig:
 
 def read_site(name: str, text: str) -> SiteConfig:
     """Check a site's configuration; `name` is what messages call it."""
-    try:
+    with _said():
         return read_document(name, text, SiteConfig, site_problems)
-    except DocumentError as error:
-        raise ConfigError(str(error)) from error
 
 
 def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:
@@ -50,10 +59,8 @@ def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    try:
+    with _said():
         return extend_catalogue(catalogue, str(path), read_text(path))
-    except DocumentError as error:
-        raise ConfigError(str(error)) from error
 
 
 def load_kafka(path: Path) -> KafkaConfig:
@@ -62,10 +69,8 @@ def load_kafka(path: Path) -> KafkaConfig:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    try:
+    with _said():
         return read_document(str(path), read_text(path), KafkaConfig)
-    except DocumentError as error:
-        raise ConfigError(str(error)) from error
 
 
 def load_mapping(path: Path) -> TableMapping:
@@ -74,10 +79,8 @@ def load_mapping(path: Path) -> TableMapping:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    try:
+    with _said():
         return read_document(str(path), read_text(path), TableMapping, mapping_problems)
-    except DocumentError as error:
-        raise ConfigError(str(error)) from error
 
 
 def read_text(file: Path) -> str:
