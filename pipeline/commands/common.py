@@ -80,9 +80,14 @@ def add_site_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_kafka_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    """Add `--kafka` and `--kafka-config`."""
-    parser.add_argument(
+def add_kafka_options(
+    parser: argparse.ArgumentParser,
+    *,
+    required: bool,
+    goals: argparse._MutuallyExclusiveGroup | None = None,
+) -> None:
+    """Add `--kafka`, as one of several `goals` where there are any, and `--kafka-config`."""
+    (goals or parser).add_argument(
         "--kafka",
         metavar="HOST:PORT",
         required=required,

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from pipeline.commands.common import EXAMPLE_SITE, connect, tell
 from pipeline.commands.parity import verdict_line
-from pipeline.commands.run import News, Served, serve, signals, store_while
+from pipeline.commands.run import News, embedded, serve, signals, store_while
 from pipeline.config import load_site
 from pipeline.errors import ConfigError
 from pipeline.gateway.first_start import FIRST
@@ -27,6 +27,7 @@ from pipeline.gateway.limits import Limits
 from pipeline.parity.check import check
 from pipeline.report import Report
 from pipeline.report_output import as_text, names_of
+from pipeline.runtimes.embedded import Embedded
 from pipeline.runtimes.past import Clock, Pace, relive
 from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.simulator.centre import Centre, Settings
@@ -79,7 +80,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--port", type=int, default=8400, help="0 for any free one (default: %(default)s)"
     )
-    parser.set_defaults(run=run, clickhouse=None, database=None, queue_log=[])
+    parser.set_defaults(run=run, clickhouse=None, database=None, kafka=None, queue_log=[])
 
 
 def run(options: argparse.Namespace) -> int:
@@ -92,12 +93,11 @@ def run(options: argparse.Namespace) -> int:
         store.enter_context(store_while(options))
         with ExitStack() as stack:
             show = _Show(options, site, news)
-            begun = show.recovered.set
-            served = serve(
-                options, site, Limits(), news, stack, clock=show.clock, begun=lambda _: begun()
-            )
+            limits, begun = Limits(), show.recovered.set
+            pipeline, behind = embedded(options, site, limits, stack, show.clock)
+            url = serve(options, site, limits, behind, stack, news=news, begun=lambda _: begun())
             stack.callback(show.end)
-            show.begin(served)
+            show.begin(url, pipeline)
             ended = news.get()
         if isinstance(ended, BaseException):
             raise ended
@@ -124,11 +124,12 @@ class _Show:
         )
         self._centre = Centre(settings, site.limits)
         self._thread = threading.Thread(target=self._run, name="centre")
-        self._served: Served
+        self._url: str
+        self._pipeline: Embedded
 
-    def begin(self, served: Served) -> None:
+    def begin(self, url: str, pipeline: Embedded) -> None:
         """Tell the past, and then the present."""
-        self._served = served
+        self._url, self._pipeline = url, pipeline
         self._thread.start()
 
     def end(self) -> None:
@@ -155,14 +156,14 @@ class _Show:
             about = f"the last {options.hours} hours of a centre of {options.seats} seats"
             task = bar.add_task(about, total=wall_clock_ms() - start)
             relive(
-                self._served.pipeline,
+                self._pipeline,
                 self.clock,
                 self._centre.until,
                 Pace(options.speed, start),
                 stop=self._stop,
                 progress=lambda moment: bar.update(task, completed=moment - start),
             )
-        while self._served.pipeline.backlog_bytes and not self._stop.wait(_LOOK_S):
+        while self._pipeline.backlog_bytes and not self._stop.wait(_LOOK_S):
             pass
         if not self._stop.is_set():
             events, spent_s = self._centre.events_said, time.monotonic() - began
@@ -171,7 +172,7 @@ class _Show:
     def _present(self) -> None:
         if self._stop.is_set():
             return
-        url = self._served.url
+        url = self._url
         print(
             f"\nIt goes on as it happens. Look at it:\n\n"
             f"    {url}/           the wallboard\n"

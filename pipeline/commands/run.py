@@ -21,8 +21,10 @@ from aiohttp import web
 
 from infra import clickhouse
 from pipeline.commands.common import (
+    add_kafka_options,
     add_site_option,
     add_store_options,
+    cluster_of,
     site_of,
     store_url,
     tell,
@@ -30,10 +32,13 @@ from pipeline.commands.common import (
 )
 from pipeline.config import canonical_json, content_hash
 from pipeline.gateway.app import Gateway
+from pipeline.gateway.backend import Backend
 from pipeline.gateway.batch import Judge
+from pipeline.gateway.embedded import EmbeddedBackend
 from pipeline.gateway.first_start import FIRST, KEYS, first_key, hash_key
 from pipeline.gateway.health import Health
 from pipeline.gateway.intake import Intake
+from pipeline.gateway.kafka import KafkaBackend
 from pipeline.gateway.keys import KeyRing
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.metrics import Counts
@@ -41,9 +46,11 @@ from pipeline.gateway.queue_logs import ADAPTER, Output, QueueLogs
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import wall_clock_ms
+from pipeline.runtimes.ticker import Ticker
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.migrate import check_current, migrate
 from pipeline.sinks.reader import Reader
@@ -55,6 +62,8 @@ from schemas.site import SiteConfig
 
 DRAIN_S = 15.0
 """What the last flush has after a signal; what it does not reach is in the log."""
+DELIVERY_MS = 8_000
+"""How long a request waits for Kafka at most, before its sender is told to come back."""
 SWITCH_S = 0.001
 """How long one thread may keep the interpreter from another."""
 _AWAKE_S = 0.1
@@ -92,24 +101,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     add_site_option(parser)
     add_store_options(parser)
+    add_kafka_options(parser, required=False)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean end."""
-    site = site_of(options)
+    site, limits = site_of(options), Limits()
     news: News = queue.SimpleQueue()
     # A request gives the interpreter away at every system call, and must have it back soon.
     sys.setswitchinterval(SWITCH_S)
     with signals(news), store_while(options), ExitStack() as stack:
-        serve(
-            options,
-            site,
-            Limits(),
-            news,
-            stack,
-            begun=lambda url: print(_hello(url, site, options.data_dir), flush=True),
-        )
+        if options.kafka is None:
+            _, behind = embedded(options, site, limits, stack)
+        else:
+            behind = on_kafka(options, site, stack)
+        serve(options, site, limits, behind, stack, news=news, begun=_say_hello(options, site))
         ended = _next(news)
         if isinstance(ended, BaseException):
             raise ended
@@ -119,76 +126,142 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class Served(NamedTuple):
-    """What runs: where it listens, and the pipeline behind it."""
+class Behind(NamedTuple):
+    """What is behind the gateway.
 
-    url: str
-    pipeline: Embedded
+    Attributes:
+        log: where events become durable.
+        backend: how it is.
+        live: lives on in a thread of its own, calls what it is given once events may come, and
+            returns when `stop` is set.
+        stop: ends it; what it has is made safe.
+        patience: whose end is that of all waiting, then.
+        counts: of the gateway and of this.
+    """
+
+    log: Embedded | KafkaPublisher
+    backend: Backend
+    live: Callable[[Callable[[], None]], None]
+    stop: threading.Event
+    patience: Patience
+    counts: Counts
+
+
+def embedded(
+    options: argparse.Namespace,
+    site: SiteConfig,
+    limits: Limits,
+    stack: ExitStack,
+    clock: Callable[[], int] = wall_clock_ms,
+) -> tuple[Embedded, Behind]:
+    """The embedded pipeline, not started yet, behind the gateway.
+
+    Args:
+        options: where the data lies, and the store.
+        site: whose configuration it is.
+        limits: of the gateway.
+        stack: closes it.
+        clock: gives the ingest time, epoch ms.
+    """
+    patience, stop, counts = Patience(tell), threading.Event(), Counts()
+    client = stack.enter_context(unchecked(options))
+    engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
+    pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine, clock))
+    live = Live(pipeline, stop, tell, counts.flush_seconds.observe)
+    fit = partial(migrate if options.clickhouse is None else check_current, client)
+
+    def lives(begun: Callable[[], None]) -> None:
+        patience.insist(fit)
+        live.run(begun)
+
+    backend = EmbeddedBackend(pipeline, live, patience, limits)
+    return pipeline, Behind(pipeline, backend, lives, stop, patience, counts)
+
+
+def on_kafka(options: argparse.Namespace, site: SiteConfig, stack: ExitStack) -> Behind:
+    """The way to Kafka, whose workers do the rest, behind the gateway.
+
+    Raises:
+        BrokerError: it cannot be begun with.
+    """
+    stop = threading.Event()
+    patience = Patience(tell, stop, what="Kafka")
+    publisher = stack.enter_context(
+        KafkaPublisher(
+            cluster_of(options),
+            options.data_dir / "publisher",
+            TopologySettings(default_site=site.site).max_skew_ms,
+            delivery_ms=DELIVERY_MS,
+        )
+    )
+    ticker = Ticker(publisher, patience, stop, tell)
+    backend = KafkaBackend(publisher, ticker, patience)
+    return Behind(publisher, backend, ticker.run, stop, patience, Counts())
 
 
 def serve(
     options: argparse.Namespace,
     site: SiteConfig,
     limits: Limits,
-    news: News,
+    behind: Behind,
     stack: ExitStack,
     *,
-    clock: Callable[[], int] = wall_clock_ms,
+    news: News,
     begun: Callable[[str], None] = lambda _: None,
-) -> Served:
+) -> str:
     """Start every part; the stack stops them in the opposite order.
 
     Args:
         options: where the data lies, the store, the address to listen on, the files to follow.
         site: whose configuration is put in force.
         limits: of the gateway.
-        news: is given what ends a part that should go on.
+        behind: what is behind it.
         stack: stops everything.
-        clock: gives the ingest time, epoch ms.
+        news: is given what ends a part that should go on.
         begun: is given the URL, in another thread, once events may come.
+
+    Returns:
+        The URL, where events are refused until they may come.
     """
-    patience, stop = Patience(tell), threading.Event()
-    client = stack.enter_context(unchecked(options))
-    engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
-    pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine, clock))
     first_key(options.data_dir)
     keys = KeyRing(options.data_dir / KEYS)
     judge = Judge(Privacy(hash_key(options.data_dir)))
-    counts = Counts()
-    live = Live(pipeline, stop, tell, counts.flush_seconds.observe)
-
-    fit = partial(migrate if options.clickhouse is None else check_current, client)
 
     def lives() -> None:
         try:
-            patience.insist(fit)
-            live.run(recovered)
+            behind.live(recovered)
         except BaseException as error:
             news.put(error)
 
     def recovered() -> None:
         version, content = content_hash(site), canonical_json(site)
-        pipeline.configure(site.site, version, content, "goldpan run")
+        behind.log.configure(site.site, version, content, "goldpan run")
         queue_logs.start()
         begun(server.url)
 
     loop = threading.Thread(target=lives, name="pipeline")
-    stack.callback(_finish, loop, stop, patience, news)
-    intake = Intake(pipeline, limits.waiting, news.put)
+    stack.callback(_finish, loop, behind.stop, behind.patience, news)
+    intake = Intake(behind.log, limits.waiting, news.put)
     stack.callback(intake.close)
     sender = Sender(site.site, ADAPTER.name, site.words(ADAPTER.name))
-    output = Output(pipeline, judge, sender, limits.backlog_bytes, counts.batch)
-    queue_logs = QueueLogs(options.queue_log, output, tell, news.put)
+    output = Output(behind.log, behind.backend, judge, sender, behind.counts.batch)
+    queue_logs = QueueLogs(options.data_dir, options.queue_log, output, tell, news.put)
     stack.callback(queue_logs.close)
-    health = Health(pipeline, live, patience, intake, keys, limits, queue_logs)
+    health = Health(behind.backend, intake, keys, limits, options.data_dir, queue_logs)
     app = web.Application()
-    Gateway(health, judge, site, counts, tell).add_to(app)
-    readers = [stack.enter_context(Reader(store_url(options), READ_S)) for _ in range(READERS)]
-    Viewer(readers, site.zone).add_to(app)
+    Gateway(health, judge, site, behind.counts, tell).add_to(app)
+    if _has_boards(options):
+        readers = [stack.enter_context(Reader(store_url(options), READ_S)) for _ in range(READERS)]
+        Viewer(readers, site.zone).add_to(app)
     server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
     stack.callback(server.close)
     loop.start()
-    return Served(server.url, pipeline)
+    return server.url
+
+
+def _has_boards(options: argparse.Namespace) -> bool:
+    """Whether there is a store to show boards from: the one of Kafka's workers must be named."""
+    return options.kafka is None or options.clickhouse is not None
 
 
 def _next(news: News) -> int | BaseException:
@@ -238,7 +311,11 @@ def signals(news: News) -> Iterator[None]:
 def store_while(options: argparse.Namespace) -> Iterator[None]:
     """Stop the embedded store at the end, unless it ran before."""
     directory = options.data_dir / "clickhouse"
-    ours = options.clickhouse is None and clickhouse.status(directory) is None
+    ours = (
+        options.clickhouse is None
+        and options.kafka is None
+        and clickhouse.status(directory) is None
+    )
     try:
         yield
     finally:
@@ -246,21 +323,27 @@ def store_while(options: argparse.Namespace) -> Iterator[None]:
             clickhouse.stop(directory)
 
 
-def _hello(url: str, site: SiteConfig, directory: Path) -> str:
-    """Where it listens, and a first event to send."""
-    event = {
-        "event_id": "hello-1",
-        "event_type": "call.queued",
-        "site": site.site,
-        "source": "hello",
-        "occurred_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "contact_id": "hello",
-        "queue": "general",
-    }
-    return (
-        f"The wallboard is at {url}/\n"
-        f"Goldpan takes events at {url}/v1/events, with the keys of {directory / KEYS}. "
-        "Send a first one:\n"
-        f"  curl {url}/v1/events -H 'Content-Type: application/json'"
-        f" -H \"Authorization: Bearer $(cat '{directory / FIRST}')\" -d '{json.dumps(event)}'"
-    )
+def _say_hello(options: argparse.Namespace, site: SiteConfig) -> Callable[[str], None]:
+    """Says where it listens, and a first event to send."""
+
+    def say(url: str) -> None:
+        directory: Path = options.data_dir
+        event = {
+            "event_id": "hello-1",
+            "event_type": "call.queued",
+            "site": site.site,
+            "source": "hello",
+            "occurred_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "contact_id": "hello",
+            "queue": "general",
+        }
+        boards = f"The wallboard is at {url}/\n" if _has_boards(options) else ""
+        print(
+            f"{boards}Goldpan takes events at {url}/v1/events, with the keys of {directory / KEYS}."
+            " Send a first one:\n"
+            f"  curl {url}/v1/events -H 'Content-Type: application/json'"
+            f" -H \"Authorization: Bearer $(cat '{directory / FIRST}')\" -d '{json.dumps(event)}'",
+            flush=True,
+        )
+
+    return say

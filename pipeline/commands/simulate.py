@@ -11,15 +11,32 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from pipeline.commands.common import add_site_option, site_of, tell
+import msgspec
+
+from pipeline.commands.common import (
+    add_data_dir_option,
+    add_kafka_options,
+    add_site_option,
+    cluster_of,
+    site_of,
+    tell,
+)
+from pipeline.config import canonical_json, content_hash
 from pipeline.errors import ConfigError, InputError
+from pipeline.gateway.first_start import hash_key
 from pipeline.report import parse_moment
+from pipeline.runtimes.kafka import KafkaPublisher
+from pipeline.runtimes.patience import Patience
 from pipeline.simulator.centre import Centre, Settings
-from pipeline.simulator.delivery import Gateway
+from pipeline.simulator.delivery import MOST_EVENTS, Gateway
 from pipeline.simulator.disorder import Disorder, disturbed
+from pipeline.sources.privacy import Privacy
+from pipeline.topology import TopologySettings
+from schemas.records import LIVE
 from schemas.site import SiteConfig
 
 HOUR_MS = 3_600_000
@@ -43,16 +60,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         dest="start",
         metavar="TIME",
         help="the first moment, in the site's time zone (default: so that it ends with yesterday; "
-        "with --url: now)",
+        "with --url or --kafka: now)",
     )
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--days", type=_positive, help="how long (default: 1; with --url no end)")
+    length.add_argument("--days", type=_positive, help="how long (default: 1; live no end)")
     length.add_argument("--hours", type=_positive, help="how long, in hours")
     goal = parser.add_mutually_exclusive_group(required=True)
     goal.add_argument(
         "--out", metavar="FILE", help="write JSON lines here; gzip by the name; - for the terminal"
     )
     goal.add_argument("--url", help="send to this gateway, such as http://127.0.0.1:8400")
+    add_kafka_options(parser, required=False, goals=goal)
     parser.add_argument(
         "--key-file", type=Path, metavar="FILE", help="holds the gateway's key; needed with --url"
     )
@@ -61,7 +79,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=float,
         metavar="N",
         help="1: what has happened by now at once, the rest when it happens; N: as fast as N "
-        "clocks from the start on (default: as fast as can be; with --url: 1)",
+        "clocks from the start on (default: as fast as can be; with --url or --kafka: 1)",
     )
     parser.add_argument(
         "--truth", type=Path, metavar="FILE", help="write what every report must find (JSON)"
@@ -91,6 +109,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--no-incidents", action="store_true", help="nothing spikes, no queue overloads"
     )
     add_site_option(parser)
+    add_data_dir_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -101,8 +120,8 @@ def run(options: argparse.Namespace) -> int:
     centre = Centre(settings, site.limits)
     begun = time.monotonic()
     try:
-        with _goal(options) as deliver:
-            if options.speed is None and options.url is None:
+        with _goal(options, site) as deliver:
+            if options.speed is None and not _is_live(options):
                 deliver(_as_it_arrives(options, centre, end))
             else:
                 _follow_the_clock(centre, end, options.speed or 1.0, deliver)
@@ -120,20 +139,20 @@ def _settings(options: argparse.Namespace, site: SiteConfig) -> tuple[Settings, 
     if options.url is not None and options.key_file is None:
         msg = "--url needs --key-file: a file with the gateway's key; see 'goldpan keys'"
         raise ConfigError(msg)
-    if options.disorder and (options.url is not None or options.speed is not None):
-        msg = "--disorder goes with --out at full speed only: leave out --url and --speed"
+    if options.disorder and (_is_live(options) or options.speed is not None):
+        msg = "--disorder goes with --out at full speed only: leave out --url, --kafka and --speed"
         raise ConfigError(msg)
     hours = options.hours or 24 * (options.days or 1)
     now = datetime.now(site.zone)
     if options.start is not None:
         start = parse_moment(options.start, site.time_zone)
-    elif options.url is not None:
+    elif _is_live(options):
         start = now
     else:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         start = midnight - timedelta(hours=hours)
     start_ms = round(start.timestamp() * 1000)
-    endless = options.url is not None and not (options.hours or options.days)
+    endless = _is_live(options) and not (options.hours or options.days)
     end_ms = start_ms + (100 * 365 * 24 if endless else hours) * HOUR_MS
     settings = Settings(
         site.site,
@@ -146,6 +165,11 @@ def _settings(options: argparse.Namespace, site: SiteConfig) -> tuple[Settings, 
         incidents=not options.no_incidents,
     )
     return settings, end_ms
+
+
+def _is_live(options: argparse.Namespace) -> bool:
+    """Whether somebody takes the events as they happen."""
+    return options.url is not None or options.kafka is not None
 
 
 def _as_it_arrives(options: argparse.Namespace, centre: Centre, end: int) -> Iterator[bytes]:
@@ -172,7 +196,7 @@ def _follow_the_clock(centre: Centre, end: int, speed: float, deliver: Deliver) 
 
 
 @contextmanager
-def _goal(options: argparse.Namespace) -> Iterator[Deliver]:
+def _goal(options: argparse.Namespace, site: SiteConfig) -> Iterator[Deliver]:
     """Open what events are delivered to."""
     if options.url is not None:
         gateway = Gateway(options.url, _key(options.key_file))
@@ -180,6 +204,9 @@ def _goal(options: argparse.Namespace) -> Iterator[Deliver]:
             yield gateway.send
         finally:
             gateway.close()
+    elif options.kafka is not None:
+        with _topic(options, site) as deliver:
+            yield deliver
     elif options.out == "-":
         yield partial(_write, sys.stdout.buffer)
     else:
@@ -194,6 +221,26 @@ def _goal(options: argparse.Namespace) -> Iterator[Deliver]:
         except OSError as error:
             msg = f"{options.out} cannot be written: {error.strerror or error}; check the path"
             raise InputError(msg) from error
+
+
+@contextmanager
+def _topic(options: argparse.Namespace, site: SiteConfig) -> Iterator[Deliver]:
+    """Deliver to Kafka as a gateway does: cleansed, with ticks, waiting for a broker."""
+    directory, patience = options.data_dir, Patience(tell, what="Kafka")
+    skew_ms = TopologySettings(default_site=site.site).max_skew_ms
+    with KafkaPublisher(cluster_of(options), directory / "publisher", skew_ms) as publisher:
+        privacy = Privacy(hash_key(directory))
+
+        def deliver(events: Iterable[bytes]) -> None:
+            kept = (privacy.cleansed(msgspec.json.decode(event))[0] for event in events)
+            while payloads := [msgspec.json.encode(event) for event in islice(kept, MOST_EVENTS)]:
+                patience.insist(partial(publisher.publish, LIVE, payloads))
+                publisher.save_subjects()
+            patience.insist(publisher.tick)
+
+        publisher.start()
+        publisher.configure(site.site, content_hash(site), canonical_json(site), "goldpan simulate")
+        yield deliver
 
 
 def _write(file: IO[bytes] | gzip.GzipFile, events: Iterable[bytes]) -> None:

@@ -74,20 +74,20 @@ class Gateway:
 
     async def take_events(self, request: web.Request) -> web.Response:
         """`POST /v1/events`: events in our own form."""
-        self._health.admit()
+        self._admit()
         key = self._doorman.key(request)
         limits = self._health.limits
         with self._budget.share() as take:
             body = await read_body(request, limits, take)
             lines = await _beside(body, lambda: split(body, request.content_type, limits.lines))
             self._doorman.charge(key, len(lines))
-            now_ms = self._health.pipeline.now()
+            now_ms = self._health.backend.now()
             batch = await _beside(body, lambda: self._judge.lines(lines, key, now_ms))
             return await self._keep(batch)
 
     async def take_records(self, request: web.Request) -> web.Response:
         """`POST /v1/sources/{adapter}`: a vendor's records, in the vendor's form."""
-        self._health.admit()
+        self._admit()
         adapter = ADAPTERS.get(request.match_info["adapter"])
         if adapter is None:
             names = ", ".join(sorted(ADAPTERS))
@@ -105,9 +105,14 @@ class Gateway:
                 message = f"the body has more than {most:,} records; send fewer at once"
                 raise Refusal(413, "too_many_events", message)
             self._doorman.charge(key, sum(max(1, len(record.events)) for record in records))
-            now_ms = self._health.pipeline.now()
+            now_ms = self._health.backend.now()
             batch = await _beside(body, lambda: self._judge.readings(records, sender, key, now_ms))
             return await self._keep(batch)
+
+    def _admit(self) -> None:
+        refusal = self._health.backend.refusal()
+        if refusal is not None:
+            raise refusal
 
     def _sender(self, adapter: str, key: Key) -> Sender:
         """Whose a vendor's records are; another site's ids are not called by this one's words."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pipeline.errors import LogError, LogFull
+from pipeline.errors import BrokerRefused, BrokerUnavailable, GoldpanError, LogError, LogFull
 from pipeline.gateway.problems import Refusal
 from schemas.records import LIVE
 
@@ -24,10 +24,11 @@ LINGER_S = 0.005
 """How long a group waits for company; as long as one flush to a disk."""
 SAVE_EVERY_S = 1.0
 _DISK_RETRY_S = 10.0
+_BROKER_RETRY_S = 5.0
 
 
 class Log(Protocol):
-    """Where events become durable; see `runtimes.embedded.Embedded`."""
+    """Where events become durable: see `runtimes.embedded.Embedded` and `runtimes.kafka`."""
 
     def publish(self, domain: str, payloads: Sequence[bytes]) -> None:
         """Put payloads into the log; they are safe when this returns."""
@@ -56,7 +57,7 @@ class Intake:
         failed: is given the error after which the log takes nothing more.
     """
 
-    def __init__(self, log: Log, most: int, failed: Callable[[LogError], None]) -> None:
+    def __init__(self, log: Log, most: int, failed: Callable[[GoldpanError], None]) -> None:
         self.waiting = 0
         """Requests whose events are not durable yet."""
         self.most = most
@@ -77,7 +78,7 @@ class Intake:
             Refusal: 503, nothing of them is kept for certain; the same may be sent again.
         """
         if self.waiting >= self.most:
-            message = "too many requests wait for the disk; send it again"
+            message = "too many requests wait for the log; send it again"
             raise Refusal(503, "busy", message, retry_s=1)
         request = _Request(payloads, asyncio.get_running_loop())
         self.waiting += 1
@@ -128,7 +129,12 @@ class Intake:
             self.full = str(error)
             message = "the gateway's disk is full; nothing of this request was kept"
             return Refusal(503, "disk_full", message, retry_s=_DISK_RETRY_S)
-        except LogError as error:
+        except BrokerUnavailable:
+            message = (
+                "Kafka does not answer; what of this request it has is not known: send it again"
+            )
+            return Refusal(503, "broker_away", message, retry_s=_BROKER_RETRY_S)
+        except (LogError, BrokerRefused) as error:
             self._failed(error)
             message = "the gateway's log has failed; the same may be sent again after its restart"
             return Refusal(503, "log_failed", message, retry_s=_DISK_RETRY_S)

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import resource
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.dedupe import MAX_IDS
+from pipeline.gateway.backend import Bound, counter, gauge
 from pipeline.gateway.batch import RESULTS, Batch
 from pipeline.gateway.health import Health
 from pipeline.gateway.limits import Budget
-from pipeline.operators.rows import MAX_ROWS
-from pipeline.runtimes.embedded import STEP_RECORDS
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -96,14 +92,6 @@ class Counts:
         return generate_latest(self.registry)
 
 
-class Bound(NamedTuple):
-    """Something that is bounded, how much of it there is, and how much there may be."""
-
-    name: str
-    used: float
-    limit: float
-
-
 class Vitals(Collector):
     """Asks every part when Prometheus asks."""
 
@@ -114,30 +102,15 @@ class Vitals(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every gauge, and the counters that other parts keep."""
         health = self._health
-        pulse, pipeline = health.live.pulse, health.pipeline
-        ledger = pipeline.engine.stage1.ledger
-        yield _gauge("ready", "1 if what comes in is counted and seen.", not health.reasons())
-        if pulse.watermark_ms:
-            behind = max(0.0, time.time() - pulse.watermark_ms / 1000)
-            yield _gauge("watermark_lag_seconds", "Age of the lowest watermark.", behind)
-        yield _gauge("store_outage", "1 while the store is away.", bool(health.patience.outage))
-        yield _counter("store_outages", "Outages of the store.", health.patience.outages)
-        yield _counter("log_commits", "Groups of requests made durable.", health.intake.groups)
-        applied = CounterMetricFamily(
-            "goldpan_events_applied",
-            "Events read from the log: applied, duplicate or dead_letter; late ones besides.",
-            labels=("verdict",),
-        )
-        for verdict in ("applied", "duplicate", "late"):
-            applied.add_metric((verdict,), ledger.verdicts[verdict])
-        applied.add_metric(("dead_letter",), sum(ledger.rejected.values()))
-        yield applied
-        yield _gauge("log_bytes", "Bytes of the log on the disk.", pipeline.log.kept_bytes)
-        yield _gauge("subjects_unsaved", "Bindings in memory only.", pipeline.subjects.unsaved)
+        backend, subject_map = health.backend, health.backend.subjects
+        yield gauge("ready", "1 if what comes in is counted and seen.", not health.reasons())
+        yield from backend.metrics()
+        yield counter("log_commits", "Groups of requests made durable.", health.intake.groups)
+        yield gauge("subjects_unsaved", "Bindings in memory only.", subject_map.unsaved)
         subjects = GaugeMetricFamily(
             "goldpan_subject_bindings", "Identities that are bound to a subject.", labels=("kind",)
         )
-        for kind, count in sorted(pipeline.subjects.entries.items()):
+        for kind, count in sorted(subject_map.entries.items()):
             subjects.add_metric((kind,), count)
         yield subjects
         yield from self._queue_logs()
@@ -147,7 +120,7 @@ class Vitals(Collector):
         limit = GaugeMetricFamily(
             "goldpan_bound_limit", "How much there may be of it.", labels=("bound",)
         )
-        for bound in self._bounds():
+        for bound in (*backend.bounds(), *self._bounds()):
             used.add_metric((bound.name,), bound.used)
             limit.add_metric((bound.name,), bound.limit)
         yield used
@@ -167,26 +140,10 @@ class Vitals(Collector):
         yield lag
 
     def _bounds(self) -> Iterator[Bound]:
-        health = self._health
-        pipeline, limits = health.pipeline, health.limits
-        yield Bound("backlog_bytes", pipeline.backlog_bytes, limits.backlog_bytes)
-        yield Bound("requests_waiting_for_log", health.intake.waiting, health.intake.most)
+        intake = self._health.intake
+        yield Bound("requests_waiting_for_log", intake.waiting, intake.most)
         yield Bound("request_bodies_bytes", self._budget.used, self._budget.most)
-        disk = shutil.disk_usage(pipeline.settings.directory)
+        disk = shutil.disk_usage(self._health.directory)
         yield Bound("disk_bytes", disk.used, disk.total)
         soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         yield Bound("open_files", len(list(Path("/proc/self/fd").iterdir())), soft)
-        shards = list(pipeline.engine.stage1.shards.values())
-        yield Bound("unflushed_records", pipeline.unflushed, STEP_RECORDS)
-        if shards:
-            yield Bound("recent_ids_of_fullest_shard", max(len(s.recent) for s in shards), MAX_IDS)
-            rows = max(len(s.rows.rows) for s in shards)
-            yield Bound("rows_of_fullest_shard", rows, MAX_ROWS)
-
-
-def _gauge(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"goldpan_{name}", meaning, value=float(value))
-
-
-def _counter(name: str, meaning: str, value: float) -> Metric:
-    return CounterMetricFamily(f"goldpan_{name}", meaning, value=float(value))

@@ -73,7 +73,7 @@ _REFUSALS: Final = {
 }
 _WAITS: Final = {
     "429": "The key sends too fast.",
-    "503": "Starting, a full disk, or too much at once; nothing of it is kept for certain.",
+    "503": "Starting, a full disk, no broker, or too much at once; nothing is kept for certain.",
 }
 
 

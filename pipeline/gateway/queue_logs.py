@@ -14,10 +14,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pipeline.errors import ConfigError, InputError, LogFull
+from pipeline.errors import BrokerUnavailable, ConfigError, InputError, LogFull
+from pipeline.gateway.backend import Backend
 from pipeline.gateway.batch import Batch, Judge
 from pipeline.gateway.keys import write_secret
 from pipeline.runtimes.embedded import Embedded
+from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.sources import follow
 from pipeline.sources.adapters import ADAPTERS, Sender
 from schemas.records import LIVE
@@ -42,16 +44,16 @@ class Output(NamedTuple):
 
     Attributes:
         pipeline: whose log takes them.
+        backend: while it takes no events, nothing is read.
         judge: judges them, as it does what comes over HTTP.
         sender: whose they are.
-        backlog_bytes: of the log; while it has more, nothing is read.
         tally: is given what became of every batch.
     """
 
-    pipeline: Embedded
+    pipeline: Embedded | KafkaPublisher
+    backend: Backend
     judge: Judge
     sender: Sender
-    backlog_bytes: int
     tally: Callable[[Batch], None]
 
 
@@ -66,6 +68,7 @@ class QueueLogs:
     """Files that are followed, each from where it was left.
 
     Args:
+        directory: where it is written down how far they are in.
         paths: of the files; they need not be there yet.
         output: where their lines go.
         tell: is given a sentence whenever a file begins or ceases to be readable.
@@ -77,6 +80,7 @@ class QueueLogs:
 
     def __init__(
         self,
+        directory: Path,
         paths: Sequence[Path],
         output: Output,
         tell: Callable[[str], None],
@@ -84,7 +88,7 @@ class QueueLogs:
     ) -> None:
         self._output = output
         self._failed = failed
-        self._saved = output.pipeline.settings.directory / SAVED
+        self._saved = directory / SAVED
         self._positions = _positions(self._saved, output.pipeline.log.identity)
         self._files = [
             _File(path, self._positions.get(str(path)), tell) for path in _checked(paths)
@@ -121,8 +125,8 @@ class QueueLogs:
 
     def _step(self, file: _File) -> bool:
         """Put one batch of a file into the log; returns whether there was one."""
-        pipeline, judge, sender, backlog_bytes, tally = self._output
-        if self._stop.is_set() or pipeline.backlog_bytes > backlog_bytes:
+        pipeline, backend, judge, sender, tally = self._output
+        if self._stop.is_set() or backend.refusal() is not None:
             return False
         if file.position is None:
             self._found(file)
@@ -133,7 +137,7 @@ class QueueLogs:
         batch = judge.readings(readings, sender, sender, pipeline.now())
         try:
             pipeline.publish(LIVE, batch.payloads)
-        except LogFull:  # the ticks meet it too, and it is told of them
+        except (LogFull, BrokerUnavailable):  # the ticks meet it too, and it is told of them
             file.reopen()
             return False
         tally(batch)

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
     from kafka import errors as kafka_errors
     from kafka.admin import ConfigResource, ConfigResourceType
+    from kafka.errors import KafkaTimeoutError
 
 __all__ = [
     "Cluster",
@@ -31,16 +32,27 @@ __all__ = [
     "ConfigResourceType",
     "KafkaConsumer",
     "KafkaProducer",
+    "KafkaTimeoutError",
     "TopicPartition",
 ]
 
 MAX_RECORD = 10 << 20
 """The largest record in bytes: that of the embedded log, with its key and headers."""
+_RECONNECT_MS = 1_000
+"""A broker that comes back is found so soon; the clients' own 30 s are long for a caller."""
+_TIMEOUTS = (KafkaTimeoutError, kafka_errors.RequestTimedOutError)
 _REFUSALS = (
     kafka_errors.AuthorizationError,
     kafka_errors.SaslAuthenticationFailedError,
     kafka_errors.UnsupportedSaslMechanismError,
     kafka_errors.IllegalSaslStateError,
+)
+_PASSING = (
+    kafka_errors.RetriableError,
+    # The broker has forgotten the producer, which asks it for a new number by itself.
+    kafka_errors.InvalidProducerEpochError,
+    kafka_errors.OutOfOrderSequenceNumberError,
+    kafka_errors.UnknownProducerIdError,
 )
 
 
@@ -79,6 +91,7 @@ class Cluster:
         options: dict[str, Any] = {
             "bootstrap_servers": self.servers.split(","),
             "bootstrap_timeout_ms": self.connect_ms,
+            "reconnect_backoff_max_ms": _RECONNECT_MS,
             "client_id": "goldpan",
             "security_protocol": protocol,
         }
@@ -132,7 +145,7 @@ class Cluster:
                 f"{place} does not let {user} in ({_said(reason)}): check the login in the file "
                 "that --kafka-config names, and the password file that it names"
             )
-        if isinstance(error, kafka_errors.RetriableError):
+        if isinstance(error, _PASSING):
             return BrokerUnavailable(
                 f"{place} cannot be reached ({_said(reason or error)}): check that it runs, the "
                 "address in --kafka, and whether it wants a login or TLS, which are in the file of "
@@ -158,7 +171,7 @@ def _tells(reason: BaseException | None) -> int:
     """How much a reason says of why there is no connection."""
     if isinstance(reason, _REFUSALS):
         return 3
-    if isinstance(reason, (kafka_errors.KafkaTimeoutError, kafka_errors.RequestTimedOutError)):
+    if isinstance(reason, _TIMEOUTS):
         return 1
     return 0 if reason is None else 2
 
@@ -182,6 +195,8 @@ def secret(file: str) -> str:
 
 def _said(error: BaseException | None) -> str:
     """What a client's error says, without the request that it quotes."""
+    if isinstance(error, _TIMEOUTS):
+        return "no answer in time"
     text = str(error)
     told = re.search(r"error_message='([^']*)'", text)
     if told:

@@ -7,8 +7,11 @@ are not those of a live event.
 
 from __future__ import annotations
 
+import gc
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, Self
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable
@@ -17,14 +20,19 @@ from pipeline.log.cluster import (
     Cluster,
     KafkaConsumer,
     KafkaProducer,
+    KafkaTimeoutError,
     TopicPartition,
 )
 from pipeline.log.topics import existing
 from schemas.kafka import TopicName
 from schemas.records import LIVE, LogRecord, RecordKind
 
-_DELIVERY_MS = 60_000
+PATIENT_MS = 60_000
 """How long a record is offered to a broker that does not take it."""
+_GRACE_S = 1.0
+"""What the client itself may take to say that a record was not delivered in time."""
+_OUTAGE_S = 1.0
+"""Until another record is offered to a broker that has just not answered."""
 _READ_MS = 500
 _KIND, _DOMAIN = "kind", "domain"
 _TIME = re.compile(rb"-?[0-9]{1,18}")
@@ -73,42 +81,35 @@ def record_of(message: Message, ingest_ms: int) -> LogRecord:
 class KafkaLog:
     """The writing side of a topic, and its end. One thread at a time.
 
+    While no broker answers nothing is held for it: a group that is not acknowledged is given up,
+    and what follows within a second is refused at once. Then another producer is made, because one
+    whose broker was killed while it asked for its number never goes on.
+
+    Args:
+        cluster: with the deployment's topics.
+        topic: to write to.
+        delivery_ms: how long a record is offered to a broker that does not take it.
+
     Raises:
         BrokerRefused: the topic is missing, or has another number of partitions.
         BrokerUnavailable: no broker answers.
     """
 
-    def __init__(self, cluster: Cluster, topic: TopicName = "events") -> None:
+    def __init__(
+        self, cluster: Cluster, topic: TopicName = "events", *, delivery_ms: int = PATIENT_MS
+    ) -> None:
         self.topic = cluster.topics.name_of(topic)
         self.shards = cluster.topics.shards
         self._cluster = cluster
+        self._delivery_ms = delivery_ms
         self._sent: list[Any] = []
         self._bytes = 0
-        there = existing(cluster).get(self.topic)
-        if there is None or there.partitions != self.shards:
-            found = "is missing" if there is None else f"has {there.partitions} partitions"
-            msg = (
-                f"topic {self.topic} {found}, and {self.shards} are configured: see 'goldpan topics"
-                " check'"
-            )
-            raise BrokerRefused(msg)
-        self.identity = there.identity
+        self._outage, self._outage_until = "", 0.0
+        self.identity = self._identity()
         """The topic's own: another one is another log."""
         self.ends = [0] * self.shards
         """Per shard, the offset after the last record that this log has written."""
-        with cluster.plainly():
-            self._producer = KafkaProducer(
-                **cluster.options(),
-                acks="all",
-                enable_idempotence=True,
-                compression_type="gzip" if cluster.topics.compression == "gzip" else None,
-                linger_ms=5,
-                batch_size=256 << 10,
-                max_request_size=MAX_RECORD,
-                delivery_timeout_ms=_DELIVERY_MS,
-                max_block_ms=_DELIVERY_MS,
-                allow_auto_create_topics=False,
-            )
+        self._producer: KafkaProducer | None = self._connected()
 
     @property
     def uncommitted_bytes(self) -> int:
@@ -129,9 +130,13 @@ class KafkaLog:
 
         Raises:
             BrokerRefused: it is larger than the topic takes, or the broker refuses it.
-            BrokerUnavailable: there is no room for it because no broker answers.
+            BrokerUnavailable: no broker answers. See `commit`, of the whole group.
         """
-        with self._cluster.plainly():
+        if time.monotonic() < self._outage_until:
+            raise BrokerUnavailable(self._outage)
+        with self._outages():
+            if self._producer is None:
+                self._producer = self._connected()
             future = self._producer.send(
                 self.topic,
                 value=payload,
@@ -152,15 +157,70 @@ class KafkaLog:
             BrokerRefused: the broker refuses one of them.
         """
         sent, self._sent, self._bytes = self._sent, [], 0
-        with self._cluster.plainly():
-            self._producer.flush()
+        if self._producer is None:
+            return
+        with self._outages():
+            # Without a bound, one that has no number yet would wait for ever.
+            self._producer.flush(self._delivery_ms / 1000 + _GRACE_S)
             for future in sent:
-                at = future.get(timeout=_DELIVERY_MS / 1000)
+                at = future.get(timeout=_GRACE_S)
                 self.ends[at.partition] = at.offset + 1
+
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        """At an outage give the group up, and for a moment whatever follows."""
+        try:
+            with self._cluster.plainly():
+                yield
+        except BrokerUnavailable as outage:
+            self._sent, self._bytes = [], 0
+            self._outage, self._outage_until = str(outage), time.monotonic() + _OUTAGE_S
+            self._abandon()
+            raise
+
+    def _connected(self) -> KafkaProducer:
+        gc.collect()  # a client that could not begin forgets to close its sockets
+        options = self._cluster.options()
+        longest_ms = min(options.pop("bootstrap_timeout_ms"), self._delivery_ms)
+        with self._cluster.plainly():
+            return KafkaProducer(
+                **options,
+                bootstrap_timeout_ms=longest_ms,
+                acks="all",
+                enable_idempotence=True,
+                compression_type="gzip" if self._cluster.topics.compression == "gzip" else None,
+                linger_ms=5,
+                batch_size=256 << 10,
+                max_request_size=MAX_RECORD,
+                request_timeout_ms=self._delivery_ms // 2,
+                delivery_timeout_ms=self._delivery_ms,
+                max_block_ms=self._delivery_ms,
+                allow_auto_create_topics=False,
+            )
+
+    def _abandon(self) -> None:
+        """Let go of the producer and of what it holds: `close` alone would wait for that."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer._sender.force_close()
+            producer._sender.join(_GRACE_S)
+            with suppress(KafkaTimeoutError):
+                producer.close(timeout=0)
+
+    def _identity(self) -> str:
+        there = existing(self._cluster).get(self.topic)
+        if there is None or there.partitions != self.shards:
+            found = "is missing" if there is None else f"has {there.partitions} partitions"
+            msg = (
+                f"topic {self.topic} {found}, and {self.shards} are configured: see 'goldpan topics"
+                " check'"
+            )
+            raise BrokerRefused(msg)
+        return there.identity
 
     def close(self) -> None:
         """Let go of the broker; what is not committed may be lost."""
-        self._producer.close(timeout=5)
+        self._abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -205,7 +265,7 @@ class KafkaReader:
             with self._cluster.plainly():
                 fetched = self._consumer.poll(timeout_ms=_READ_MS)
             idle_ms = 0 if fetched else idle_ms + _READ_MS
-            if idle_ms > _DELIVERY_MS:
+            if idle_ms > PATIENT_MS:
                 msg = f"Kafka at {self._cluster.servers} gives no records of {self._topic}"
                 raise BrokerUnavailable(msg)
             for partition, messages in fetched.items():

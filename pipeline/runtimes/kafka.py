@@ -13,10 +13,10 @@ from typing import Self
 
 from pipeline.decode import DeadLetter, Decoder
 from pipeline.log.cluster import Cluster
-from pipeline.log.kafka import KafkaLog, KafkaReader
+from pipeline.log.kafka import PATIENT_MS, KafkaLog, KafkaReader
 from pipeline.runtimes.publisher import Publisher, make_directory, wall_clock_ms
 from pipeline.sources.subjects import Progress, SubjectMap
-from schemas.records import LIVE
+from schemas.records import LIVE, RecordKind
 
 
 class KafkaPublisher(Publisher):
@@ -27,6 +27,7 @@ class KafkaPublisher(Publisher):
         directory: where the subject map lies; one process at a time.
         max_skew_ms: how far a source's clock may be ahead.
         clock: gives the time in epoch ms.
+        delivery_ms: how long payloads are offered to a broker that does not take them.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class KafkaPublisher(Publisher):
         directory: Path,
         max_skew_ms: int,
         clock: Callable[[], int] = wall_clock_ms,
+        *,
+        delivery_ms: int = PATIENT_MS,
     ) -> None:
         make_directory(directory)
         self._cluster = cluster
@@ -42,7 +45,7 @@ class KafkaPublisher(Publisher):
         self._rejected: dict[str, int] = {}
         self._subject_file = SubjectMap(directory / "subjects.sqlite")
         try:
-            self.log = KafkaLog(cluster)
+            self.log = KafkaLog(cluster, delivery_ms=delivery_ms)
         except BaseException:
             self._subject_file.close()
             raise
@@ -71,7 +74,8 @@ class KafkaPublisher(Publisher):
                         anew = Progress(0, ended=False, name=progress.name)
                         self.subjects.set_progress(domain, anew)
             # Who belongs to whom is decided by who came first, on whatever shard.
-            for record in sorted(reader.read(begin, after), key=lambda r: (r.ingest_ms, r.offset)):
+            events = (r for r in reader.read(begin, after) if r.kind == RecordKind.EVENT)
+            for record in sorted(events, key=lambda r: (r.ingest_ms, r.offset)):
                 self.observe(record)
         self.log.ends = after
         self.save_subjects()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pipeline.errors import StoreUnavailable
+from pipeline.errors import BrokerUnavailable, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ class Patience:
         stop: set from elsewhere, ends the waiting: the outage is raised.
         first_s: the first pause; each is twice the one before, up to `longest_s`.
         remind_s: how long an outage lasts before it is told again; then twice as long, and so on.
+        what: is away.
         outages: how many there have been, for a metric.
         outage: the reason of the one that lasts; empty while there is none.
     """
@@ -37,6 +38,7 @@ class Patience:
     first_s: float = 0.1
     longest_s: float = 5.0
     remind_s: float = 60.0
+    what: str = "the store"
     outages: int = 0
     outage: str = ""
 
@@ -45,13 +47,14 @@ class Patience:
 
         Raises:
             StoreUnavailable: `stop` was set while the outage lasted.
+            BrokerUnavailable: likewise, of Kafka.
         """
         pause, remind_s = self.first_s, self.remind_s
         began: float | None = None
         while True:
             try:
                 result = call()
-            except StoreUnavailable as outage:
+            except (StoreUnavailable, BrokerUnavailable) as outage:
                 reason = self.outage = str(outage).partition("\n")[0]
                 if began is None:
                     began = time.monotonic()
@@ -59,7 +62,7 @@ class Patience:
                     self.tell(f"{reason}; nothing is lost, waiting for it")
                 elif time.monotonic() - began >= remind_s:
                     waited = round(time.monotonic() - began)
-                    self.tell(f"still waiting for the store after {waited} s: {reason}")
+                    self.tell(f"still waiting for {self.what} after {waited} s: {reason}")
                     remind_s *= 2
                 if self.stop.wait(pause):
                     raise
@@ -67,5 +70,5 @@ class Patience:
             else:
                 if began is not None:
                     self.outage = ""
-                    self.tell("the store is back")
+                    self.tell(f"{self.what} is back")
                 return result

@@ -26,7 +26,7 @@ TICK_MS = 1_000
 LIFE_MS = 400 * 24 * 3_600_000
 """Silent for longer than this, a contact or ticket is forgotten; it would begin anew."""
 _PURGE_EVERY_MS = 24 * 3_600_000
-_COMMIT_BYTES = 16 << 20
+COMMIT_BYTES = 16 << 20
 """A group of the log is committed early when it would grow past this."""
 
 
@@ -172,13 +172,15 @@ class Publisher:
 
         Once a day it also lets go of contacts and tickets that nothing was heard of for `LIFE_MS`.
         """
-        if self.now() - self._last_tick >= TICK_MS:
-            self._last_tick = self._now
+        now = self.now()
+        if now - self._last_tick >= TICK_MS:
+            # One that the log did not take is due again at once.
             self.publish_everywhere(RecordKind.TICK, LIVE)
-        if self._now - self._last_purge >= _PURGE_EVERY_MS:
-            self._last_purge = self._now
+            self._last_tick = now
+        if now - self._last_purge >= _PURGE_EVERY_MS:
+            self._last_purge = now
             with self._publishing:
-                self.subjects.purge(self._now - LIFE_MS)
+                self.subjects.purge(now - LIFE_MS)
 
     def observe(self, record: LogRecord) -> None:
         """Take a record of the log into the subject map, as when it was published."""
@@ -192,7 +194,7 @@ class Publisher:
     def _append(
         self, shard: int, kind: RecordKind, domain: str, subject: str, payload: bytes
     ) -> None:
-        if self._into.uncommitted_bytes + len(payload) > _COMMIT_BYTES:
+        if self._into.uncommitted_bytes + len(payload) > COMMIT_BYTES:
             self._into.commit()
         self._into.append(shard, kind, self._now, domain=domain, subject=subject, payload=payload)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.run import News, serve
+from pipeline.commands.run import News, embedded, serve
 from pipeline.config import load_site
 from pipeline.gateway import server
 from pipeline.gateway.limits import Budget, Limits, Rates
@@ -35,12 +35,14 @@ def served(database_of_its_own: str, tmp_path: Path) -> Iterator[Serve]:
                 data_dir=tmp_path / "data",
                 clickhouse=database_of_its_own,
                 database=None,
+                kafka=None,
                 queue_log=[],
-                port=0,
                 host="127.0.0.1",
+                port=0,
             )
             site = load_site(ROOT / "infra" / "site")
-            url = serve(options, site, limits, news, stack).url
+            _, behind = embedded(options, site, limits, stack)
+            url = serve(options, site, limits, behind, stack, news=news)
             address = Address(url, tmp_path / "data")
             wait_for(lambda: address.ask("GET", "/readyz").status == 200)
             return address

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline.commands.common import EXAMPLE_SITE
-from pipeline.commands.run import News, serve
+from pipeline.commands.run import News, embedded, serve
 from pipeline.config import load_site
 from pipeline.gateway.limits import Limits
 from pipeline.runtimes.publisher import wall_clock_ms
@@ -31,12 +31,19 @@ class Clock:
 def test_a_watermark_that_stands_still(database_of_its_own: str, tmp_path: Path) -> None:
     clock, news = Clock(), News()
     options = argparse.Namespace(
-        data_dir=tmp_path, clickhouse=database_of_its_own, host="127.0.0.1", port=0, queue_log=[]
+        data_dir=tmp_path,
+        clickhouse=database_of_its_own,
+        database=None,
+        kafka=None,
+        host="127.0.0.1",
+        port=0,
+        queue_log=[],
     )
     with ExitStack() as stack:
         limits = Limits(still_s=STILL_S)
-        served = serve(options, load_site(EXAMPLE_SITE), limits, news, stack, clock=clock)
-        gateway = Address(served.url, tmp_path)
+        site = load_site(EXAMPLE_SITE)
+        _, behind = embedded(options, site, limits, stack, clock)
+        gateway = Address(serve(options, site, limits, behind, stack, news=news), tmp_path)
 
         def status() -> int:
             return gateway.ask("GET", "/readyz").status
