@@ -11,7 +11,7 @@ import gc
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Protocol, Self
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable
@@ -33,6 +33,8 @@ _GRACE_S = 1.0
 """What the client itself may take to say that a record was not delivered in time."""
 _OUTAGE_S = 1.0
 """Until another record is offered to a broker that has just not answered."""
+_AROUND = 4 << 10
+"""More than what a record has besides its key and its payload."""
 _READ_MS = 500
 _KIND, _DOMAIN = "kind", "domain"
 _TIME = re.compile(rb"-?[0-9]{1,18}")
@@ -102,7 +104,7 @@ class KafkaLog:
         self.shards = cluster.topics.shards
         self._cluster = cluster
         self._delivery_ms = delivery_ms
-        self._sent: list[Any] = []
+        self._group: list[dict[str, Any]] = []
         self._bytes = 0
         self._outage, self._outage_until = "", 0.0
         self.identity = self._identity()
@@ -113,7 +115,7 @@ class KafkaLog:
 
     @property
     def uncommitted_bytes(self) -> int:
-        """Bytes of the group that awaits `commit`."""
+        """Bytes of the group that awaits `commit`, or its end."""
         return self._bytes
 
     def append(
@@ -126,27 +128,26 @@ class KafkaLog:
         subject: str,
         payload: bytes,
     ) -> None:
-        """Send a record; it is safe after `commit`.
+        """Add a record to the group; it is sent and safe after `commit`.
 
         Raises:
-            BrokerRefused: it is larger than the topic takes, or the broker refuses it.
-            BrokerUnavailable: no broker answers. See `commit`, of the whole group.
+            BrokerRefused: it is larger than the topic takes; the group is as it was.
         """
-        if time.monotonic() < self._outage_until:
-            raise BrokerUnavailable(self._outage)
-        with self._outages():
-            if self._producer is None:
-                self._producer = self._connected()
-            future = self._producer.send(
-                self.topic,
-                value=payload,
-                key=subject.encode("utf-8", "surrogatepass") or None,
-                partition=shard,
-                timestamp_ms=ingest_ms,
-                headers=headers_of(kind, domain),
-            )
-        self._sent.append(future)
-        self._bytes += len(payload)
+        key = subject.encode("utf-8", "surrogatepass")
+        size = len(key) + len(payload)
+        if size > MAX_RECORD - _AROUND:
+            msg = f"a record has {size:,} bytes, which is larger than topic {self.topic} takes"
+            raise BrokerRefused(msg)
+        self._group.append(
+            {
+                "value": payload,
+                "key": key or None,
+                "partition": shard,
+                "timestamp_ms": ingest_ms,
+                "headers": headers_of(kind, domain),
+            }
+        )
+        self._bytes += size
 
     def commit(self) -> None:
         """Return when every record of the group is acknowledged by the replicas in step.
@@ -156,27 +157,33 @@ class KafkaLog:
                 there twice are recognised by their ids.
             BrokerRefused: the broker refuses one of them.
         """
-        sent, self._sent, self._bytes = self._sent, [], 0
+        group, self._group = self._group, []
+        try:
+            if group:
+                self._send(group)
+        finally:
+            self._bytes = 0
+
+    def _send(self, group: Sequence[dict[str, Any]]) -> None:
+        if time.monotonic() < self._outage_until:
+            raise BrokerUnavailable(self._outage)
+        try:
+            self._deliver(group)
+        except BrokerUnavailable as outage:
+            self._outage, self._outage_until = str(outage), time.monotonic() + _OUTAGE_S
+            self._abandon()
+            raise
+
+    def _deliver(self, group: Sequence[dict[str, Any]]) -> None:
         if self._producer is None:
-            return
-        with self._outages():
+            self._producer = self._connected()
+        with self._cluster.plainly():
+            sent = [self._producer.send(self.topic, **record) for record in group]
             # Without a bound, one that has no number yet would wait for ever.
             self._producer.flush(self._delivery_ms / 1000 + _GRACE_S)
             for future in sent:
                 at = future.get(timeout=_GRACE_S)
                 self.ends[at.partition] = at.offset + 1
-
-    @contextmanager
-    def _outages(self) -> Iterator[None]:
-        """At an outage give the group up, and for a moment whatever follows."""
-        try:
-            with self._cluster.plainly():
-                yield
-        except BrokerUnavailable as outage:
-            self._sent, self._bytes = [], 0
-            self._outage, self._outage_until = str(outage), time.monotonic() + _OUTAGE_S
-            self._abandon()
-            raise
 
     def _connected(self) -> KafkaProducer:
         gc.collect()  # a client that could not begin forgets to close its sockets
