@@ -129,11 +129,14 @@ def _request(gateway: Gateway, token: str, body: bytes) -> bytes:
 
 
 async def _slow(gateway: Gateway) -> None:
-    """A byte a second, of a request that never becomes whole."""
-    _, writer = await asyncio.open_connection(gateway.host, gateway.port)
-    for byte in f"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-Slow: {'y' * 600}".encode():
-        writer.write(bytes([byte]))
-        await asyncio.sleep(1)
+    """A byte a second, of a request that never becomes whole; shown out, it comes again."""
+    while True:
+        _, writer = await asyncio.open_connection(gateway.host, gateway.port)
+        for byte in f"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-Slow: {'y' * 600}".encode():
+            if writer.is_closing():
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(1)
 
 
 def _calls(name: str, count: int) -> bytes:
