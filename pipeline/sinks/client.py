@@ -137,7 +137,7 @@ class Client:
         connection = driver.connection
         connection.connect_timeout = 5
         connection.send_receive_timeout = self._timeout_s
-        connection.context.settings = {**connection.context.settings, **_SETTINGS}
+        driver.settings.update(_SETTINGS)  # those of its connection are forgotten at each query
         return driver
 
 

@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from infra import clickhouse
-from pipeline.commands.common import embedded_url
+from pipeline.commands.common import embedded_url, of_database
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.patience import Patience
+from pipeline.runtimes.replay import replay
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
+from pipeline.sinks.raw import RawEvents
+from pipeline.sinks.replays import Window, prepare
 from pipeline.sources.files import LineFile
 from pipeline.topology import TopologySettings
 from schemas.records import LIVE
@@ -63,6 +66,20 @@ def full_path(directory: Path, file: Path) -> dict[str, float]:
             "log_bytes_per_event": _size(directory / "log") / events,
             "store_bytes_per_event": _size(directory / "clickhouse") / events,
         }
+
+
+def again(directory: Path) -> dict[str, float]:
+    """Replay all that is in, into another database; what it took per record."""
+    url = embedded_url(directory / "clickhouse")
+    patience = Patience(print)
+    with Client(url) as live, Client(of_database(url, "again")) as into:
+        what = prepare(live, into, "goldpan", "again", Window())
+        gc.collect()
+        store, raw = ClickHouseStore(into), RawEvents(into, what.selection())
+        started = time.process_time()
+        done = replay(what, "example", store, raw, patience, progress=lambda *_: None)
+        spent_s = time.process_time() - started
+        return {"apply_us": 1e6 * spent_s / done.records, "pipeline_rss": _rss_of("self")}
 
 
 def open_contacts(directory: Path) -> dict[str, float]:
@@ -129,6 +146,7 @@ def _size(directory: Path) -> int:
 
 PARTS: dict[str, Callable[..., dict[str, float]]] = {
     "full_path": full_path,
+    "again": again,
     "open_contacts": open_contacts,
     "restart": restart,
 }

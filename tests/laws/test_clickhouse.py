@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exchange import Flush
+from pipeline.contribution import CallerKey
+from pipeline.exchange import Flush, Lookup
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.memory import MemoryStore
@@ -54,6 +55,12 @@ def test_in_tables_a_flush_written_twice_changes_nothing(
     every = len(records) // flushes + 1
     run_on(Twice(client), records, SHARDS, flush_at=range(every, len(records), every))
     assert tables(client) == views(run(records, SHARDS))
+
+
+def test_a_batch_of_strangers_is_looked_up_however_long_their_names(client: Client) -> None:
+    """10,000 of 200 characters: eight times what a query may have unless it is told otherwise."""
+    keys = [CallerKey("demo", "2026-03-02", f"phone:{number:0194x}") for number in range(10_000)]
+    assert ClickHouseStore(client).lookup(Lookup(callers=keys)).callers == {}
 
 
 @tried(3)
