@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -173,6 +175,58 @@ def test_while_the_broker_is_away_nothing_is_taken_and_nothing_taken_is_lost(
         "stopped without Kafka; what was acknowledged is safe there",
         "stopped",
     ]
+
+
+class Client(threading.Thread):
+    """Sends batch after batch, each again and again until it is taken."""
+
+    def __init__(self, gateway: Gateway, name: str) -> None:
+        super().__init__(name=name)
+        self.taken: set[str] = set()
+        self.refused = 0
+        self.end = threading.Event()
+        self._gateway = gateway
+
+    def run(self) -> None:
+        for number in itertools.count():
+            batch = [queued(f"{self.name}-{number}-{line}") for line in range(10)]
+            while self._gateway.send(*batch).status != 202:
+                self.refused += 1
+                if self.end.wait(0.5):
+                    return
+            self.taken.update(event["event_id"] for event in batch)
+            if self.end.is_set():
+                return
+
+
+def grown(clients: Iterable[Client], count: Callable[[Client], int], by: int) -> None:
+    """Wait until there are so many more."""
+    enough = sum(map(count, clients)) + by
+    wait_for(lambda: sum(map(count, clients)) >= enough, PATIENCE_S)
+
+
+@pytest.mark.torture
+def test_of_what_was_acknowledged_nothing_is_lost_however_often_the_broker_is_killed(
+    own: Cluster, config_file: Callable[[Cluster], Path], start: Start, tmp_path: Path
+) -> None:
+    gateway = start("--kafka", own.servers, "--kafka-config", str(config_file(own)))
+    clients = [Client(gateway, name) for name in ("a", "b", "c")]
+    for client in clients:
+        client.start()
+    try:
+        for _ in range(8):
+            grown(clients, lambda client: len(client.taken), 1_000)
+            kill(tmp_path / "kafka")
+            grown(clients, lambda client: client.refused, 1)
+            kafka.start(tmp_path / "kafka")
+    finally:
+        for client in clients:
+            client.end.set()
+        for client in clients:
+            client.join()
+    taken = set[str]().union(*(client.taken for client in clients))
+    assert taken <= {event["event_id"] for event in events_on(own)}
+    assert gateway.stop() == 0
 
 
 @pytest.mark.usefixtures("refusals")
