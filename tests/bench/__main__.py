@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--events", type=int, default=1_000_000, help="default %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
+    parser.add_argument("--minutes", type=float, default=30, help="of a demo; default %(default)s")
     options = parser.parse_args()
     console = Console(highlight=False)
     console.print(f"Python {platform.python_version()}, {platform.machine()}", style="dim")
@@ -47,6 +48,7 @@ def main() -> None:
         simple_job(console, directory / "events.jsonl", options.events, options.rounds)
         call_path(console, directory, options.events)
         live(console, directory)
+        memory(console, directory, options.minutes)
 
 
 def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
@@ -137,6 +139,20 @@ def live(console: Console, directory: Path) -> None:
         found = _run("tests.bench.live", name, str(directory / name))
         cells = (f"{found[key]:,.2f}" if "cpu" in key else f"{found[key]:,.0f}" for key in columns)
         table.add_row(meaning, *cells)
+    console.print(table)
+
+
+def memory(console: Console, directory: Path, minutes: float) -> None:
+    """A demo with its wallboard open: does it grow?"""
+    console.print(f"memory over {minutes:g} minutes", style="dim")
+    found = _run("tests.bench.memory", str(directory / "demo"), str(minutes))
+    table = Table(title=f"goldpan demo with the wallboard open, {minutes:g} minutes")
+    table.add_column("resident memory")
+    for column in ("at first, MB", "at last, MB", "at most, MB"):
+        table.add_column(column, justify="right")
+    for process in ("pipeline", "store"):
+        figures = (found[f"{process}_{name}"] for name in ("first", "last", "most"))
+        table.add_row(process, *(f"{figure / 1e6:,.1f}" for figure in figures))
     console.print(table)
 
 
