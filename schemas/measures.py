@@ -25,6 +25,7 @@ Cutoff = Literal[
     "entry",
     "service_level",
     "exit",
+    "ring",
     "completion",
     "opened",
     "event",

@@ -8,6 +8,7 @@ What counts when:
     exits and waits      the exit
     handled, durations   the end of the after-call work, else of the talk
     callbacks_done       the answer that follows a callback request
+    nonresponses         the end of a ring that the agent did not answer, each time anew
 
 What counts where: a contact's only stay counts for its queue and for the site. Of several stays,
 each counts for its own queue, and the contact once for the site: in with its first entry, out with
@@ -33,8 +34,8 @@ SUMS = (
     *("answered_in_threshold", "answered_20s", "abandoned", "short_abandoned"),
     *("abandoned_in_threshold", "queue_loss", "ring_loss", "route_loss", "flow_out"),
     *("callbacks_requested", "callbacks_in_threshold", "callbacks_done", "ivr_abandoned"),
-    *("wait_answered_ms", "wait_abandoned_ms", "wait_short_ms", "handled", "talk_ms", "hold_ms"),
-    *("acw_ms", "held", "transferred", "hold_abandoned"),
+    *("wait_answered_ms", "wait_abandoned_ms", "wait_short_ms", "nonresponses", "handled"),
+    *("talk_ms", "hold_ms", "acw_ms", "held", "transferred", "hold_abandoned"),
 )
 HISTOGRAMS = (
     *("wait_answered_bins", "wait_exit_bins", "talk_bins", "hold_bins", "acw_bins"),
@@ -77,6 +78,7 @@ _STAY = """Tuple(
 _CARRIED = (
     *("identified", "started_at", "channel", "direction", "call_type", "priority", "product"),
     *("region", "began_at_place", "last_place", "domains", "subject", "gave_up_in_menu", "failed"),
+    "rings",
 )
 
 _STAYS = stepwise(
@@ -253,13 +255,15 @@ _CELLS = (
     ),
 )
 
-_PLACES = """[
+
+def _places(queue: str, agent: str, team: str) -> str:
+    """Each declared set of dimensions, with the values that a contact's stay or ring has in it."""
+    return f"""[
     ('site', '', '', '', '', '', '', '', '', ''),
-    ('queue', s.queue, '', '', '', '', '', '', '', ''),
-    ('call_type', s.queue, channel, direction, call_type, priority, '', '', '', ''),
+    ('queue', {queue}, '', '', '', '', '', '', '', ''),
+    ('call_type', {queue}, channel, direction, call_type, priority, '', '', '', ''),
     ('product', '', '', '', '', '', '', '', product, region),
-    ('agent', s.queue, '', '', '', '', s.agent, s.team, '', '')]"""
-"""Each declared set of dimensions, with the values that a contact's stay has in it."""
+    ('agent', {queue}, '', '', '', '', {agent}, {team}, '', '')]"""
 
 
 def call_contacts(zones: Sequence[tuple[str, str]]) -> str:
@@ -334,7 +338,7 @@ LEFT JOIN ({_LIMITS}) AS l USING (rules)
         ),
         ", ".join(
             [
-                f"{_PLACES} AS places",
+                f"{_places('s.queue', 's.agent', 's.team')} AS places",
                 "[{}] AS cells".format(
                     ", ".join(
                         f"({cell.scope}, {cell.at}, measures_{number})"
@@ -343,6 +347,10 @@ LEFT JOIN ({_LIMITS}) AS l USING (rules)
                 ),
             ]
         ),
+    )
+    rings = stepwise(
+        f"SELECT *, arrayJoin(rings) AS ring FROM {contacts} WHERE direction != 'outbound'",
+        f"{_places('ring.2', 'ring.3', 'ring.4')} AS places",
     )
     return f"""
 SELECT
@@ -358,6 +366,15 @@ ARRAY JOIN arrayFilter(p -> multiIf(
     NOT startsWith(cell.1, 'site')), places) AS place
 ARRAY JOIN arrayFilter(m -> m.3 != 0, cell.3) AS counted
 WHERE cell.2 >= %(row_from)s AND cell.2 < %(row_to)s
+UNION ALL
+SELECT
+    place.1 AS dims,
+    toInt64(intDiv(ring.1, 60000) * 60) AS minute,
+    {", ".join(f"place.{i} AS {name}" for i, name in enumerate(DIMENSIONS, 2))},
+    'nonresponses' AS measure, 0::UInt16 AS bin, 1::Int64 AS value
+FROM ({rings})
+ARRAY JOIN arrayFilter(p -> p.1 != 'agent' OR p.7 != '', places) AS place
+WHERE ring.1 >= %(row_from)s AND ring.1 < %(row_to)s
 """
 
 

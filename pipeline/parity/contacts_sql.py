@@ -17,6 +17,8 @@ The definitions, in the order in which the query applies them:
 - *The end of a talk, and of the work after it,* belong to the stay that their agent answered or
   took over, even if the caller waits in a second queue by then; without a match, to the stay in
   which they lie, if anybody answered it.
+- *A ring without an answer* is a `call.ringing` that says how long it rang, of one agent in one
+  instant once; it lies in the queue that it names, else in the one entered last.
 """
 
 from __future__ import annotations
@@ -32,14 +34,15 @@ _EVENT = """Tuple(
     n UInt32, at Int64, type String, queue String, channel String, direction String,
     call_type String, priority String, product String, region String, agent String, team String,
     phase String, ended_by String, handed_over UInt8, wait_ms Nullable(Int64),
-    hold_ms Nullable(Int64), talk_ms Nullable(Int64), acw_ms Nullable(Int64))"""
+    hold_ms Nullable(Int64), talk_ms Nullable(Int64), acw_ms Nullable(Int64),
+    ring_ms Nullable(Int64))"""
 
 _PAYLOAD = """Tuple(
     occurred_at String, corrects String, customer_id String, phone_hash String, queue String,
     channel String, direction String, call_type String, priority String, product String,
     region String, agent_id String, team String, phase String, ended_by String, consult Bool,
     wait_ms Nullable(Float64), hold_ms Nullable(Float64), talk_ms Nullable(Float64),
-    acw_ms Nullable(Float64))"""
+    acw_ms Nullable(Float64), ring_ms Nullable(Float64))"""
 
 PLACE = "(bitShiftLeft(toInt64(generation), 48) + toInt64(offset))"
 """Where in its shard's whole history a record lies."""
@@ -181,7 +184,8 @@ SELECT
         if(is_entry, said.region, ''),
         said.agent_id, said.team, said.phase, said.ended_by,
         type = 'call.transferred' AND NOT said.consult,
-        toInt64(said.wait_ms), toInt64(said.hold_ms), toInt64(said.talk_ms), toInt64(said.acw_ms)
+        toInt64(said.wait_ms), toInt64(said.hold_ms), toInt64(said.talk_ms), toInt64(said.acw_ms),
+        toInt64(said.ring_ms)
     ) AS {_EVENT}))) AS events
 FROM ({_STANDING})
 GROUP BY shard, contact
@@ -205,8 +209,17 @@ CONTACTS = stepwise(
     arrayExists(e -> e.type = 'call.failed', events) AS failed,
     arrayFilter(e -> e.type = 'call.ended', events).n AS ends,
     arrayFilter(e -> e.type IN ('call.ended', 'call.acw_ended'), events) AS closings,
+    arrayFilter(e -> e.type = 'call.ringing' AND e.ring_ms IS NOT NULL, events) AS unanswered,
     -- Entries and exits alone.
     arrayFilter(e -> e.type = 'call.queued' OR {_IS_EXIT}, events) AS moves
+    """,
+    "arrayMap(e -> (e.at, e.agent), unanswered) AS rung",
+    """
+    arrayMap(
+        e -> (e.at, if(e.queue != '', e.queue, arrayLast(
+            m -> m.type = 'call.queued' AND m.n < e.n, moves).queue), e.agent, e.team),
+        arrayFilter((e, i) -> indexOf(rung, rung[i]) = i, unanswered, arrayEnumerate(unanswered))
+    ) AS rings
     """,
     # Cut before each entry: a span is an entry and the exits that follow it.
     "if(empty(moves), [], arraySplit(e -> e.type = 'call.queued', moves)) AS spans",

@@ -229,7 +229,8 @@ class Floor:
     def _miss(self, at: int, both: tuple[Contact, Agent]) -> None:
         """The agent does not answer: the contact is first in the queue again."""
         contact, agent = both
-        fields = f'"queue":"{contact.queue}","agent_id":"{agent.id}","ring_ms":{RING_LIMIT_MS}'
+        who = f'"agent_id":"{agent.id}","team":"{agent.team.plan.name}"'
+        fields = f'"queue":"{contact.queue}",{who},"ring_ms":{RING_LIMIT_MS}'
         self._say(at, contact, "call.ringing", fields)
         agent.load -= 1
         self.staff.call_away(at, agent, self._chance.between(30_000, 120_000), "no_answer")

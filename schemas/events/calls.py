@@ -48,10 +48,14 @@ class CallQueued(_CallEvent):
 
 
 class CallRinging(_CallEvent):
-    """An agent's set rang; `ring_ms` is known where it stopped ringing unanswered."""
+    """An agent's set rang; `ring_ms` is known where it stopped ringing unanswered.
+
+    Where the caller gave up meanwhile, `call.abandoned` says so, and nobody knows `ring_ms`.
+    """
 
     event_type: Literal["call.ringing"] = "call.ringing"
     agent_id: Id | None = None
+    team: Name | None = None
     ring_ms: DurationMs | None = None
 
 

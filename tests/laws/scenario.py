@@ -19,7 +19,7 @@ from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
 from tests.laws.scenario_tickets import ticket
 from tests.laws.second_thoughts import revised_by
-from tests.laws.staff import shift
+from tests.laws.staff import rings, shift
 
 START = 1_700_000_000_000 - 1_700_000_000_000 % 60_000
 SITES = ("demo", "other")
@@ -162,9 +162,7 @@ class _Call:
 
     def __init__(self, random_: random.Random, contact_id: str, site: str, begin: int) -> None:
         self.events: list[dict[str, Any]] = []
-        self._random = random_
-        self._contact_id = contact_id
-        self._at = begin
+        self._random, self._contact_id, self._at = random_, contact_id, begin
         self._about: dict[str, Any] = {"site": site}
         self._who: dict[str, Any] = {}
         if self._happens(0.8):
@@ -206,6 +204,8 @@ class _Call:
             here = {"queue": self._random.choice(QUEUES)}
             self._tell("call.queued", channel="phone", **here)
             wait = self._random.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
+            for rang in rings(self._random, here):
+                self._tell("call.ringing", **rang)
             self._at += wait
             if shape == "flows out" and again:
                 self._tell("call.flow_out", wait_ms=wait, **(here if self._happens(0.5) else {}))

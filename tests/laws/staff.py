@@ -1,4 +1,4 @@
-"""A source of chance flows in, what a switch reports of one agent's shift flows out."""
+"""A source of chance flows in, what a switch reports of agents' shifts and sets flows out."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ def shift(random_: random.Random, agent_id: str, site: str, begin: int) -> Itera
 
 def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def rings(random_: random.Random, queue: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """What is said of the sets that ring for a caller: mostly nothing, sometimes the same twice."""
+    who = {"agent_id": f"a{random_.randint(1, 2)}"} if random_.random() < 0.8 else {}
+    where = queue if random_.random() < 0.5 else {}
+    for _ in range(random_.choice([0, 0, 0, 1, 2])):
+        yield {**who, **where} | ({"ring_ms": 15_000} if random_.random() < 0.7 else {})

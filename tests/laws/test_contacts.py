@@ -148,6 +148,26 @@ def test_a_caller_who_hangs_up_after_the_answer_has_not_abandoned() -> None:
     assert plain(told(QUEUED, ANSWERED, late, ENDED, ACW)) == ONE_CALL
 
 
+def test_an_agent_who_lets_it_ring_is_counted_each_time_and_the_caller_is_not() -> None:
+    rang = at(5, "call.ringing", agent_id="b", team="t", ring_ms=5 * S)
+    told_twice = at(5, "call.ringing", agent_id="b", ring_ms=5 * S, event_id="twice")
+    later = at(10, "call.ringing", agent_id="b", ring_ms=4 * S)
+    rings = at(11, "call.ringing", agent_id="a")
+    contact = told(QUEUED, rang, told_twice, later, rings, ANSWERED, ENDED, ACW)
+    assert plain(contact) == ONE_CALL | {"nonresponses": 2}
+    of_agent = [cell.place.values for cell in contact.cells if cell.part < 0]
+    assert [(values[0], values[5], values[6]) for values in of_agent] == [
+        ("q", "b", "t"),
+        ("q", "b", ""),
+    ]
+
+
+def test_a_customer_who_lets_it_ring_is_no_agent() -> None:
+    out = at(0, "call.queued", queue="q", customer_id="k", direction="outbound")
+    rang = at(5, "call.ringing", agent_id="b", ring_ms=5 * S)
+    assert "nonresponses" not in plain(told(out, rang))
+
+
 def test_an_answer_after_giving_up_does_not_count() -> None:
     gone = at(10, "call.abandoned", wait_ms=10 * S, phase="ring")
     assert plain(told(QUEUED, gone, ANSWERED)) == {

@@ -116,6 +116,28 @@ def test_a_transfer_is_two_offers_for_its_queues_and_one_contact_for_the_site(
     assert counted["handled"] == counted["transferred"] == counted["callers"] == 1
 
 
+def test_rings_that_nobody_answered_count_each_time(ingested: Ingest) -> None:
+    """Two agents let it ring, one of them told of it twice; a ring that was answered is none."""
+    parity = check(
+        ingested(
+            Payloads(
+                [
+                    event("r", "call.queued", 0, queue="general", phone_hash="p"),
+                    event("r", "call.ringing", 15, agent_id="a", team="t", ring_ms=15_000),
+                    event("r", "call.ringing", 15, event_id="2", agent_id="a", ring_ms=15_000),
+                    event("r", "call.ringing", 30, agent_id="b", queue="vip", ring_ms=15_000),
+                    event("r", "call.ringing", 31, event_id="4", agent_id="c"),
+                    event("r", "call.answered", 35, wait_ms=35_000, agent_id="c", queue="general"),
+                ]
+            )
+        ),
+        SITE.site,
+    )
+    assert not differing(parity)
+    assert totals(parity)["nonresponses"] == 2
+    assert totals(parity)["answered"] == 1  # so 2 of 3 were not answered: 66.7 %
+
+
 def test_of_versions_and_corrections_the_last_word_counts(ingested: Ingest) -> None:
     ended = "c:call.ended:"
     parity = check(

@@ -9,6 +9,7 @@ Cut-offs, each in the minute of its own moment:
     exit         the leg's exit: answered, abandoned, flow-out, waits
     completion   the end of after-call work, else of the talk: handled, talk, hold, after-call work
     callback     the moment at which a requested callback reached the caller
+    ring         the end of a ring that no agent answered: nonresponses, each time anew
 
 A leg that failed in dispatch is neither offered nor an exit; it counts as `route_loss`. Outbound
 contacts count as handled only. A contact with one leg counts alike for its queue and its site; with
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pipeline.contribution import Cell, Measure, place
-from pipeline.operators.contacts.legs import Leg
+from pipeline.operators.contacts.legs import Leg, Ring
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
 from schemas.site import QueueLimits
@@ -54,6 +55,7 @@ _OFFERED: Measures = (("offered", 1),)
 _OFFERED_UNMATCHED: Measures = (("offered", 1), ("unmatched", 1))
 _DECIDED: Measures = (("sl_offered", 1),)
 _CALLED_BACK: Measures = (("callbacks_done", 1),)
+_NONRESPONSE: Measures = (("nonresponses", 1),)
 _ROUTE_LOSS: Measures = (("route_loss", 1),)
 
 
@@ -77,7 +79,17 @@ def cells_of(contact: Contact) -> list[Cell]:
         _count_leg(contact, _overall(fact, chosen), _PARTS_PER_LEG, _WHOLE, cells)
         for index, leg in enumerate(legs, start=2):
             _count_leg(contact, leg, index * _PARTS_PER_LEG, _PART, cells)
+    if fact.rings and fact.attributes.get("direction") != "outbound":
+        cells.extend(_rings(contact))
     return cells
+
+
+def _rings(contact: Contact) -> Iterator[Cell]:
+    """Count each ring for its agent and queue and for the site, whatever the legs are."""
+    for number, ring in enumerate(contact.fact.rings, start=1):
+        values = _values(contact, ring, ring.agent_id)
+        where = place(FAMILY, contact.site, _ALONE[0 if ring.agent_id else 1], values)
+        yield Cell(-number, minute_of(ring.at), where, _NONRESPONSE)
 
 
 def _overall(fact: Fact, chosen: Leg) -> Leg:
@@ -222,7 +234,7 @@ def _completion_measures(leg: Leg) -> Measures:
     return tuple(measures)
 
 
-def _values(contact: Contact, leg: Leg, agent_id: str) -> tuple[str, ...]:
+def _values(contact: Contact, leg: Leg | Ring, agent_id: str) -> tuple[str, ...]:
     """Values in the order of the family's dimension columns."""
     attributes = contact.fact.attributes
     return (

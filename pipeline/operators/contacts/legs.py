@@ -1,13 +1,22 @@
-"""An event as a contact keeps it flows in, one stay in a queue flows out."""
+"""An event as a contact keeps it flows in, one stay in a queue, or a ring unanswered, flows out."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.contribution import Cell
 from pipeline.entity import Step, ms_of
 
 Exit = Literal["", "answered", "abandoned", "flow_out", "callback", "failed"]
+
+
+class Ring(NamedTuple):
+    """That an agent's set stopped ringing unanswered, at `at` (epoch ms)."""
+
+    at: int
+    queue: str
+    agent_id: str
+    team: str
 
 
 class Leg:

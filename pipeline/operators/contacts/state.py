@@ -16,7 +16,7 @@ _READ = frozenset(
     {
         *ATTRIBUTES,
         *("queue", "agent_id", "team", "wait_ms", "phase", "reason", "ivr_ms", "contained"),
-        *("hold_ms", "consult", "talk_ms", "ended_by", "acw_ms"),
+        *("ring_ms", "hold_ms", "consult", "talk_ms", "ended_by", "acw_ms"),
     }
 )
 """What the summary reads of an event, besides its identity and its time."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from pipeline.entity import Step, ms_of, text_of
-from pipeline.operators.contacts.legs import Exit, Leg
+from pipeline.operators.contacts.legs import Exit, Leg, Ring
 
 Outcome = Literal[
     "ivr",
@@ -65,6 +65,7 @@ class Fact:
     __slots__ = (
         "_contained",
         "_entered_at",
+        "_entered_queue",
         "_leg",
         "_loose",
         "_loose_wait_ms",
@@ -78,6 +79,7 @@ class Fact:
         "legs",
         "loose_talk_ms",
         "phase",
+        "rings",
         "started_at",
     )
 
@@ -97,8 +99,11 @@ class Fact:
         self.loose_talk_ms: int | None = None
         """Talk that a switch recorded on a call that it calls hung up or failed."""
         self._leg: Leg | None = None
+        self.rings: list[Ring] = []
+        """How often a set stopped ringing unanswered: of one agent in one instant once."""
         self._entered_at = 0
-        """When an entry was last told."""
+        """When an entry was last told, and into which queue."""
+        self._entered_queue = ""
         self._contained = False
         self._loose: Outcome = "ivr"
         self._loose_wait_ms: int | None = None
@@ -179,7 +184,7 @@ class Fact:
 
     def _queued(self, step: Step) -> None:
         queue = text_of(step.fields, "queue")
-        self._entered_at = step.at
+        self._entered_at, self._entered_queue = step.at, queue
         leg = self._leg
         if leg is not None:
             if leg.implied and leg.queue in {"", queue}:
@@ -206,6 +211,14 @@ class Fact:
         )
         leg.implied = True
         return leg
+
+    def _rang(self, step: Step) -> None:
+        if "ring_ms" not in step.fields:
+            return  # it only begins to ring
+        queue = text_of(step.fields, "queue") or self._entered_queue
+        agent_id, team = text_of(step.fields, "agent_id"), text_of(step.fields, "team")
+        if all((ring.at, ring.agent_id) != (step.at, agent_id) for ring in self.rings):
+            self.rings.append(Ring(step.at, queue, agent_id, team))
 
     def _talk_of(self, step: Step) -> Leg | None:
         """The stay that the agent of a talk answered or took over, else the present one.
@@ -321,7 +334,7 @@ _TYPES: tuple[tuple[str, Callable[[Fact, Step], None] | None], ...] = (
     ("ivr.started", None),
     ("ivr.ended", Fact._ivr_ended),
     ("call.queued", Fact._queued),
-    ("call.ringing", None),
+    ("call.ringing", Fact._rang),
     ("call.answered", Fact._answered),
     ("call.held", Fact._held),
     ("call.transferred", Fact._transferred),

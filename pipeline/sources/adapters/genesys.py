@@ -224,8 +224,7 @@ def _service(
     elif spoke is not None and talk is not None:
         at, wait = spoke, 0
     elif rang is not None:
-        ours = {"agent_id": who["agent_id"], "queue": who["queue"], "ring_ms": rang.ms}
-        yield teller.event("call.ringing", f"{step}:ring", rang.emitDate, **ours)
+        yield teller.event("call.ringing", f"{step}:ring", rang.emitDate, **who, ring_ms=rang.ms)
         return
     else:
         return
