@@ -15,13 +15,15 @@ import msgspec
 from pipeline.errors import InputError
 from pipeline.sources.cells import BadCell, Cell, CellReader
 from pipeline.sources.source import Counted, unreadable_row
+from pipeline.sources.spool import Spool
 from pipeline.sources.tables import Row, Table
 from schemas.documents import nearest
 from schemas.events import epoch_ms
 from schemas.mapping import EventRule, TableMapping, When, kinds_of
 
 MAX_ROWS: Final = 500_000
-"""Rows that one file may have: they are put in the order of their times, so all are held."""
+"""Rows that one file may have: they are put in the order of their times, so all are read first."""
+_BEFORE_ALL: Final = -(1 << 62)
 
 
 class MappedRow:
@@ -71,22 +73,18 @@ class MappedTable(Counted):
                 is another, or there are too many rows. Then nothing was yielded.
         """
         self.begin()
-        bad: list[bytes] = []
-        order: list[tuple[int, int, bytes]] = []
-        for row in self.rows():
-            if row.problem:
-                problem = f"{row.problem} ({self._path.name})"
-                bad.append(
-                    unreadable_row(row.number, problem, b"", site=self._site, source=self.name)
-                )
-            elif not row.events:
-                self.skipped["row that no rule applies to"] += 1
-            for at, event in row.events:
-                order.append((at, len(order), msgspec.json.encode(event)))
-        yield from bad
-        order.sort()
-        for _, _, payload in order:
-            yield payload
+        with Spool() as spool:
+            for row in self.rows():
+                if row.problem:
+                    problem = f"{row.problem} ({self._path.name})"
+                    bad = unreadable_row(
+                        row.number, problem, b"", site=self._site, source=self.name
+                    )
+                    spool.put([(_BEFORE_ALL, bad)])
+                elif not row.events:
+                    self.skipped["row that no rule applies to"] += 1
+                spool.put((at, msgspec.json.encode(event)) for at, event in row.events)
+            yield from spool.in_order()
 
     def rows(self) -> Iterator[MappedRow]:
         """Yield what each row becomes, in the order of the file.

@@ -23,7 +23,11 @@ from schemas.mapping import TableMapping
 
 MAX_UNPACKED: Final = 1 << 30
 """Bytes that a workbook may have when it is unpacked."""
+MAX_STRINGS: Final = 256 << 20
+"""Bytes of them that may be texts, unpacked: a workbook keeps every text once, apart from the rows,
+and all of them must be held; as Python has them, they take two to three times as much."""
 MAX_COLUMNS: Final = 1000
+_STRINGS: Final = "sharedStrings.xml"
 _ZIP: Final = b"PK\x03\x04"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -167,10 +171,15 @@ class ExcelTable:
             raise InputError(msg)
         try:
             with zipfile.ZipFile(path) as archive:
-                unpacked = sum(item.file_size for item in archive.infolist())
-                if unpacked > MAX_UNPACKED:
+                sizes = {item.filename: item.file_size for item in archive.infolist()}
+            texts = sum(size for name, size in sizes.items() if name.endswith(_STRINGS))
+            for what, size, most in (
+                ("", sum(sizes.values()), MAX_UNPACKED),
+                (" of texts", texts, MAX_STRINGS),
+            ):
+                if size > most:
                     msg = (
-                        f"{path} unpacks to {unpacked:,} bytes, more than {MAX_UNPACKED:,}; "
+                        f"{path} unpacks to {size:,} bytes{what}, more than {most:,}; "
                         "split it, or save it as CSV"
                     )
                     raise InputError(msg)

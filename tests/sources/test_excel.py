@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,4 +134,15 @@ def test_a_workbook_that_unpacks_to_too_much(
     file = xlsx_file(tmp_path, HEADER, ROW)
     monkeypatch.setattr(tables, "MAX_UNPACKED", 5000)
     with pytest.raises(InputError, match="bytes, more than 5,000; split it, or save it as CSV"):
+        payloads_of(file, mapping)
+
+
+def test_a_workbook_with_too_many_texts(
+    tmp_path: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = xlsx_file(tmp_path, HEADER, ROW)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("xl/more/sharedStrings.xml", "<sst>" + "<si><t>x</t></si>" * 1000)
+    monkeypatch.setattr(tables, "MAX_STRINGS", 9000)
+    with pytest.raises(InputError, match="bytes of texts, more than 9,000; split it, or save it"):
         payloads_of(file, mapping)
