@@ -109,6 +109,24 @@ def test_a_higher_version_replaces_and_a_lower_one_does_not() -> None:
     assert sum(seen.intake("duplicates").values()) == 2 * 2  # two events, in two sets each
 
 
+def test_a_late_copy_does_not_hide_a_higher_version_from_a_restarted_process() -> None:
+    """Memory begins 15 minutes before the last record: with the copy, without the third version."""
+    hour = 3_600_000
+
+    def told(version: int, at: int) -> Sent:
+        queue = ("first", "second", "third")[version - 1]
+        content = event("call.queued", START, "c", queue=queue, event_id="e", version=version)
+        return Sent(at, "contact:c", LIVE, encode(content))
+
+    sent = (told(3, START), told(1, START + hour), told(2, START + hour + 60_000))
+    records = Scenario(sent, (), shards=1).records()
+    store = run(records[:2], 1)
+    seen = views(run(records, 1, store=store))
+    queues = {key.values for key in seen.merged() if key.dims == "queue"}
+    assert queues == {("third",)}
+    assert sum(seen.intake("duplicates").values()) == 2 * 2  # two events, in two sets each
+
+
 @pytest.mark.usefixtures("_memory")
 @tried(10)
 @given(seed=seeds, calls=st.integers(1, 15))
