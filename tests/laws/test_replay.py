@@ -240,7 +240,7 @@ def months(server: clickhouse.Server) -> Iterator[Client]:
         patch.setattr(service_level, "MIN_SAMPLE", 3)  # as in every law
         client = connect("months")
         migrate(client)
-        run_on(ClickHouseStore(client), mornings(5, 5), SHARDS)
+        run_on(ClickHouseStore(client), mornings(11, 5), SHARDS)
         yield client
 
 
