@@ -128,7 +128,9 @@ def open_alerts(lang: Lang) -> table.Panel:
     """What is firing now, the gravest and oldest first."""
     rules = {"SL_LOW": Text(zh="服务水平低", en="Service level low")}
     sql = (
-        "SELECT severity, rule, group_key, value, since\nFROM (\n"
+        f"WITH {CONFIG}\n"
+        f"SELECT severity, rule, {named('group_key', 'queues', lang)} AS place, value, since\n"
+        "FROM (\n"
         "  SELECT argMax(state, transition) AS last_state, any(severity) AS severity,\n"
         "    any(rule) AS rule, any(group_key) AS group_key, argMax(value, transition) AS value,\n"
         "    min(window_end) AS since\n"
@@ -149,7 +151,7 @@ def open_alerts(lang: Lang) -> table.Panel:
             name=Text(zh="告警", en="Alert"),
             mappings=looks.words({rule: (say(text, lang), "") for rule, text in rules.items()}),
         ),
-        "group_key": Column(name=Text(zh="对象", en="Where")),
+        "place": Column(name=Text(zh="对象", en="Where")),
         "value": Column(name=Text(zh="值", en="Value"), decimals=0, align="right", width=80),
         "since": Column(
             name=Text(zh="自", en="Since"), unit="dateTimeAsLocal", width=150, align="right"
