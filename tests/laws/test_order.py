@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import RecordKind
+from schemas.rows import FACTS
 from tests.laws.driving import run
 from tests.laws.profile import tried
 from tests.laws.scenario import LATENESS_MS, TIDY, Scenario, morning
-from tests.laws.views import views
+from tests.laws.views import Views, views
 
 SHARDS = 2
 seeds = st.integers(0, 10**6)
@@ -28,6 +31,20 @@ def jostled(scenario: Scenario, seed: int) -> Scenario:
     return replace(scenario, sent=tuple(sorted(moved, key=lambda sent: sent.at)))
 
 
+def known(seen: Views) -> dict[tuple[str, ...], list[Any]]:
+    """All that is known of things, but for the last of their deadlines that has passed.
+
+    A version that was replaced may have had one that no other has, and it passed or not as the
+    version came first or last. Whatever it brought stands in the other columns.
+    """
+    found = {}
+    for key, row in seen.entities.items():
+        at = [name for name in FACTS[key[0]].columns if name != "revision"].index("state")
+        subject, domain, rules, _, *rest = json.loads(row[at])
+        found[key] = [*row[:at], [subject, domain, rules, *rest], *row[at + 1 :]]
+    return found
+
+
 @tried(80)
 @given(seed=seeds, calls=st.integers(1, 30), order=seeds)
 def test_order_within_the_allowed_lateness_changes_nothing(
@@ -38,7 +55,7 @@ def test_order_within_the_allowed_lateness_changes_nothing(
     straight = views(run(scenario.records(), SHARDS))
     mixed = views(run(jostled(scenario, order).records(), SHARDS))
     assert mixed.merged() == straight.merged()
-    assert mixed.entities == straight.entities
+    assert known(mixed) == known(straight)
     assert mixed.callers == straight.callers
     # Intake counts in the minute of arrival, which has changed, and a lower version that comes
     # after a higher one is a duplicate: only their number is the same. Nothing became late that
