@@ -140,6 +140,10 @@ class LiveCentre:
     def publish(self, events: list[dict[str, Any]]) -> None:
         """Take events in and store what follows from them."""
         self.pipeline.publish(LIVE, [json.dumps(one).encode() for one in events])
+        self.pipeline.settle()
+
+    def passes(self) -> None:
+        """Let the second pass, if it is over, and store what follows from that."""
         self.pipeline.tick()
         self.pipeline.settle()
 

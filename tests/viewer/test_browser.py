@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from pipeline.__main__ import main
+from tests.infra.support import wait_for
 from tests.viewer.boards import BOARDS
 from tests.viewer.live import SITE, LiveCentre, live_centre
 
@@ -144,6 +146,10 @@ def test_gauges_show_the_present(opened: Open, centre: LiveCentre) -> None:
     expect(tile(page, "Tickets overdue")).to_have_text("no data")
 
 
+def _are(reported: Callable[[], tuple[str, ...]], expected: tuple[str, ...]) -> bool:
+    return reported() == expected
+
+
 def test_tickets_as_they_stand_are_the_reports(
     opened: Open, centre: LiveCentre, capsys: Any
 ) -> None:
@@ -159,9 +165,15 @@ def test_tickets_as_they_stand_are_the_reports(
         "at_risk_open": "At risk",
         "very_urgent_open": "Very urgent and open",
     }
+
+    def reported() -> tuple[str, ...]:
+        centre.passes()
+        found = report(centre, tuple(titles), capsys)
+        return tuple(found[name] for name in titles)
+
     page = opened("goldpan-tickets-en")
     for expected in (("4", "2", "1", "1"), ("3", "1", "1", "1")):
-        assert tuple(report(centre, tuple(titles), capsys)[name] for name in titles) == expected
+        wait_for(partial(_are, reported, expected))
         for title, value in zip(titles.values(), expected, strict=True):
             expect(tile(page, title)).to_have_text(value, timeout=30_000)
         centre.resolve(settled)
