@@ -68,9 +68,11 @@ class Applier:
         self._ledger.keep_event(state, record, event)
         verdict: intake.Verdict = "applied"
         key = (event.site, event.event_id)
+        known = state.recent.version(*key)
+        stored = found.versions.get((state.shard, key))
         # After a restart memory has what came last, which may be a late copy of a lower version.
-        versions = state.recent.version(*key), found.versions.get((state.shard, key))
-        known = max((version for version in versions if version is not None), default=None)
+        if stored is not None and (known is None or stored > known):
+            known = stored
         if known is not None and known >= event.version:
             verdict = "duplicate"
         elif (refusal := self._happen(state, record, event, found)) is not None:
