@@ -26,8 +26,8 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 @contextmanager
-def _said() -> Iterator[None]:
-    """What is wrong with a document is wrong with the configuration."""
+def _as_config_error() -> Iterator[None]:
+    """Tell what is wrong with a document as a fault of the configuration."""
     try:
         yield
     except DocumentError as error:
@@ -49,7 +49,7 @@ def load_site(path: Path) -> SiteConfig:
 
 def read_site(name: str, text: str) -> SiteConfig:
     """Check a site's configuration; `name` is what messages call it."""
-    with _said():
+    with _as_config_error():
         return read_document(name, text, SiteConfig, site_problems)
 
 
@@ -59,7 +59,7 @@ def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    with _said():
+    with _as_config_error():
         return extend_catalogue(catalogue, str(path), read_text(path))
 
 
@@ -69,7 +69,7 @@ def load_kafka(path: Path) -> KafkaConfig:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    with _said():
+    with _as_config_error():
         return read_document(str(path), read_text(path), KafkaConfig)
 
 
@@ -79,7 +79,7 @@ def load_mapping(path: Path) -> TableMapping:
     Raises:
         ConfigError: every problem of the file, one per line.
     """
-    with _said():
+    with _as_config_error():
         return read_document(str(path), read_text(path), TableMapping, mapping_problems)
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, StoreRefused, StoreUnavailable
 from pipeline.log.cluster import Cluster
 from pipeline.report import parse_moment
 from pipeline.runtimes.patience import Patience
-from pipeline.sinks.client import Client
+from pipeline.sinks.client import SILENT_S, Client
 from pipeline.sinks.migrate import check_current, migrate
 from schemas.kafka import KafkaConfig
 from schemas.site import SiteConfig
@@ -127,7 +127,7 @@ def embedded_url(directory: Path) -> Callable[[], str]:
 
 
 def connect(
-    options: argparse.Namespace, patience: Patience | None = None, timeout_s: float = 60
+    options: argparse.Namespace, patience: Patience | None = None, timeout_s: float = SILENT_S
 ) -> Client:
     """A connection to the store that the options name, with this version's schema.
 

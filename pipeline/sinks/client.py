@@ -53,6 +53,8 @@ _SETTINGS = {
     "max_ast_elements": 2_000_000,
     "max_expanded_ast_elements": 4_000_000,
 }
+SILENT_S = 60.0
+"""How long a query may be silent, where nothing else is said."""
 
 T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
@@ -67,7 +69,7 @@ class Client:
         timeout_s: how long a query may be silent.
     """
 
-    def __init__(self, url: Callable[[], str], timeout_s: float = 60) -> None:
+    def __init__(self, url: Callable[[], str], timeout_s: float = SILENT_S) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._driver: DriverClient | None = None

@@ -42,8 +42,8 @@ class Source(Protocol):
         """
 
 
-class Progress(Protocol):
-    """What is read, and how far it has been."""
+class Readable(Protocol):
+    """What a source reads from."""
 
     @property
     def position(self) -> int:
@@ -57,21 +57,21 @@ class Progress(Protocol):
 class Counted:
     """What every source counts of the file that it reads."""
 
-    def __init__(self, file: Progress) -> None:
+    def __init__(self, file: Readable) -> None:
         """Nothing is mended or passed over yet."""
         self.repairs: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
-        self._progress = file
+        self._readable = file
 
     @property
     def position(self) -> int:
         """See `Source.position`."""
-        return self._progress.position
+        return self._readable.position
 
     @property
     def size(self) -> int:
         """See `Source.size`."""
-        return self._progress.size
+        return self._readable.size
 
     def begin(self) -> None:
         """Forget what an earlier reading has counted."""
