@@ -12,15 +12,19 @@ may send it again under its id.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 WINDOW_MS = 15 * 60_000
-MAX_IDS = 75_000
-"""Ids one shard remembers; beyond it the floor rises and the store is asked more often."""
+MAX_IDS = 50_000
+"""Ids one shard remembers, some 160 bytes each; beyond it the floor rises and the store is asked
+more often."""
 
 EventKey = tuple[str, str]
 """Site and event id."""
+
+_INGEST_BITS = 48
+"""Of a packed number: the version stands above the epoch ms of ingest, good until the year 10889.
+"""
 
 
 class RecentIds:
@@ -30,12 +34,12 @@ class RecentIds:
         self._max_skew_ms = max_skew_ms
         self.floor = 0
         """Epoch ms of ingest since which every id is here; 0 while nothing was ever forgotten."""
-        self._versions: dict[str, dict[str, int]] = {}
-        """By site, which costs less memory than keys of two parts."""
-        self._order: deque[tuple[int, str, str]] = deque()
+        # In the order of ingest. One string and one number for each id: this is the largest part
+        # of a shard's memory, and tuples would double it.
+        self._known: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._order)
+        return len(self._known)
 
     def must_ask(self, occurred_ms: int) -> bool:
         """Whether a first copy of such an event may have been forgotten."""
@@ -43,19 +47,17 @@ class RecentIds:
 
     def version(self, site: str, event_id: str) -> int | None:
         """The highest version seen of this id, or None."""
-        versions = self._versions.get(site)
-        return None if versions is None else versions.get(event_id)
+        known = self._known.get(_packed_key(site, event_id))
+        return None if known is None else known >> _INGEST_BITS
 
     def add(self, key: EventKey, version: int, ingest_ms: int) -> None:
-        """Remember an id; a higher version takes the place of a lower one."""
-        site, event_id = key
-        versions = self._versions.setdefault(site, {})
-        known = versions.get(event_id)
+        """Remember an id; a higher version takes the place of a lower one, and not its age."""
+        packed_key = _packed_key(*key)
+        known = self._known.get(packed_key)
         if known is None:
-            self._order.append((ingest_ms, site, event_id))
-            versions[event_id] = version
-        elif version > known:
-            versions[event_id] = version
+            self._known[packed_key] = version << _INGEST_BITS | ingest_ms
+        elif version > known >> _INGEST_BITS:
+            self._known[packed_key] = version << _INGEST_BITS | _ingest_ms(known)
 
     def load(self, ids: Iterable[tuple[int, str, str, int]], floor: int) -> None:
         """Take up (ingest ms, site, id, version) in ingest order, complete since `floor`."""
@@ -69,8 +71,22 @@ class RecentIds:
         To be called only when all that was added is in the store up to the checkpoint: what is
         forgotten must be found there.
         """
-        order = self._order
-        while order and (order[0][0] < now_ms - WINDOW_MS or len(order) > MAX_IDS):
-            ingest_ms, site, event_id = order.popleft()
-            del self._versions[site][event_id]
+        excess, since = len(self._known) - MAX_IDS, now_ms - WINDOW_MS
+        gone: list[str] = []
+        for packed_key, known in self._known.items():
+            ingest_ms = _ingest_ms(known)
+            if len(gone) >= excess and ingest_ms >= since:
+                break
+            gone.append(packed_key)
             self.floor = max(self.floor, ingest_ms + 1)
+        for packed_key in gone:
+            del self._known[packed_key]
+
+
+def _packed_key(site: str, event_id: str) -> str:
+    """One string of both; the length says where the site ends, whatever is in it."""
+    return f"{len(site)} {site}{event_id}"
+
+
+def _ingest_ms(known: int) -> int:
+    return known & (1 << _INGEST_BITS) - 1

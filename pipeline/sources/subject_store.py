@@ -22,8 +22,9 @@ CREATE TABLE progress (
 CREATE TABLE applied (position TEXT NOT NULL);
 """
 _FIND = "SELECT subject, touched_ms FROM binding WHERE site = ? AND kind = ? AND id = ?"
-_CACHE_KIB = 64 << 10
-"""Memory for pages of the file: a million bindings are some 60 MB."""
+_CACHE_KIB = 16 << 10
+"""Memory for pages of the file, of which a million bindings are some 60 MB: what is named again is
+mostly recent, and the system keeps the rest at hand."""
 _REBUILD = "delete the file, it is made again from the log"
 _ERRORS: dict[int, tuple[type[LogError], str]] = {
     sqlite3.SQLITE_BUSY: (LogInUse, "stop the other process that uses it"),

@@ -50,13 +50,13 @@ class Identities(NamedTuple):
 class SubjectMap:
     """The bindings of all sites, kept in one SQLite file. For one thread at a time."""
 
-    def __init__(self, path: Path, *, remembered: int = 200_000) -> None:
+    def __init__(self, path: Path, *, remembered: int = 50_000) -> None:
         """Open the map, or make one.
 
         Args:
             path: of the SQLite file; its directory exists.
             remembered: how many bindings at least stay in memory, at most twice as many, besides
-                those that are not saved yet: some 300 bytes each.
+                those that are not saved yet: some 400 bytes each.
 
         Raises:
             LogInUse: another process holds the file.
