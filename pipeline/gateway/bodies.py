@@ -51,7 +51,8 @@ async def read_body(request: web.Request, limits: Limits, take: Callable[[int], 
     body = bytearray()
     received = 0
     try:
-        async with asyncio.timeout(limits.body_s):
+        # A small one has mostly come with its header: then there is nothing to wait for.
+        async with asyncio.timeout(None if request.content.is_eof() else limits.body_s):
             async for data in request.content.iter_any():
                 received += len(data)
                 if received > limits.body_bytes:

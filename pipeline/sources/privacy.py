@@ -8,7 +8,6 @@ of one stays the same id.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import unicodedata
@@ -142,8 +141,8 @@ class Privacy:
         return self._hash(kind, normal_account(found))
 
     def _hash(self, kind: str, plain: str) -> str:
-        mac = hmac.new(self._key, f"{kind}:{plain}".encode("utf-8", "replace"), hashlib.sha256)
-        return "h" + mac.hexdigest()[:32].translate(_LETTERS)
+        mac = hmac.digest(self._key, f"{kind}:{plain}".encode("utf-8", "replace"), "sha256")
+        return "h" + mac[:16].hex().translate(_LETTERS)
 
 
 def normal_phone(text: str) -> str:

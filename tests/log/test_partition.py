@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.log.partition import murmur2, shard_of
+
+with warnings.catch_warnings():
+    # On import it calls a function of importlib that Python 3.11 and 3.12 call deprecated.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    # It carries no types, and the strict checker refuses a plain import of such a module.
+    python_clients: Callable[[bytes], int] = import_module("kafka.partitioner.default").murmur2
 
 # org.apache.kafka.common.utils.UtilsTest.testMurmur2
 JAVA = {
@@ -29,6 +39,11 @@ def test_shard_is_the_positive_hash_modulo_shards() -> None:
     assert shard_of("21", 8) == 4
     assert shard_of("abc", 8) == 479470107 % 8
     assert shard_of("abc", 1) == 0
+
+
+@given(st.binary(max_size=200))
+def test_hash_is_that_of_the_python_client(key: bytes) -> None:
+    assert murmur2(key) & 0xFFFFFFFF == python_clients(key)
 
 
 @given(st.text(st.characters()), st.integers(1, 1024))
