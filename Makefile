@@ -25,9 +25,9 @@ demo: $(PRODUCT)  ## watch a made-up centre on the boards; ARGS="..." goes to go
 	$(SAY) "a made-up centre: its last 24 hours first, then as it happens; nothing of it is kept"
 	$(BIN)/goldpan demo $(ARGS)
 
-test: $(DEVELOPMENT) system  ## run every test; ARGS="..." goes to pytest
+test: $(DEVELOPMENT) system  ## run every test, two at a time; ARGS="..." goes to pytest
 	$(SAY) "running the tests"
-	$(BIN)/python -m pytest -q --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -q --numprocesses 2 --dist worksteal --durations=10 $(ARGS)
 
 torture: $(DEVELOPMENT) system  ## run the fault tests, the long ones too
 	$(SAY) "killing processes and filling disks; this takes long"

@@ -23,43 +23,27 @@ _NUMBERS = itertools.count(1)
 
 
 class Suites:
-    """Counts what ran of each suite; with ``--no-skips``, what did not run fails the run."""
+    """Counts what ran of each suite; with ``--no-skips``, what did not run fails the run.
+
+    Counted from the reports, which reach the process that was started whichever of its workers
+    (pytest-xdist) ran the test.
+    """
 
     def __init__(self, *, no_skips: bool) -> None:
         self._no_skips = no_skips
-        self._chosen: Counter[str] = Counter()
+        self._begun: Counter[str] = Counter()
         self._ran: Counter[str] = Counter()
         self._skipped: list[str] = []
-        self._without_data = 0
 
-    def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
-        """Leave out what needs the real files, where they are not."""
-        if REAL_DATA.is_dir():
-            return
-        absent = [item for item in items if item.get_closest_marker("real_data")]
-        self._without_data = len(absent)
-        items[:] = [item for item in items if item not in absent]
-        config.hook.pytest_deselected(items=absent)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which suites were chosen."""
-        self._chosen.update(name for item in session.items for name in _suites(item))
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Note what ran, what failed and what did not run."""
-        report = yield
-        if report.failed:
-            item.stash[_FAILED] = True
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what was begun, what ran and what did not."""
+        suites = [name for name in SUITES if name in report.keywords]
+        if report.when == "setup":
+            self._begun.update(suites)
         if report.skipped and not hasattr(report, "wasxfail"):
-            self._skipped.append(item.nodeid)
+            self._skipped.append(report.nodeid)
         elif report.when == "call":
-            self._ran.update(_suites(item))
-        return report
+            self._ran.update(suites)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Fail a run that looks green because something did not run."""
@@ -68,13 +52,13 @@ class Suites:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say it."""
-        if self._without_data:
+        if not REAL_DATA.is_dir():
             terminalreporter.write_line(
-                f"left out: {self._without_data} tests marked real_data, whose files are not in "
-                "shared/data beside this checkout"
+                "left out: the tests marked real_data, whose files are not in shared/data beside "
+                "this checkout"
             )
-        for name in sorted(self._chosen):
-            terminalreporter.write_line(f"{name}: {self._ran[name]} of {self._chosen[name]} ran")
+        for name in sorted(self._begun):
+            terminalreporter.write_line(f"{name}: {self._ran[name]} of {self._begun[name]} ran")
         if self._no_skips and self._skipped:
             terminalreporter.write_line(
                 f"--no-skips: {len(self._skipped)} tests were skipped, so this run has failed",
@@ -88,12 +72,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to count."""
-    config.pluginmanager.register(Suites(no_skips=config.getoption("--no-skips")))
+    """Begin to count, where the reports come together."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Suites(no_skips=config.getoption("--no-skips")))
 
 
-def _suites(item: pytest.Item) -> Iterator[str]:
-    return (name for name in SUITES if item.get_closest_marker(name))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs the real files, where they are not."""
+    if REAL_DATA.is_dir():
+        return
+    absent = [item for item in items if item.get_closest_marker("real_data")]
+    items[:] = [item for item in items if item not in absent]
+    config.hook.pytest_deselected(items=absent)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what failed: its database is kept."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
 
 
 @pytest.fixture(scope="session")
