@@ -1,4 +1,4 @@
-"""`goldpan replay`: a store's history in, the same rows in another database of the store out."""
+"""`goldpan replay`: history in, the same rows in another database of the store out."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from rich.progress import (
 )
 
 from pipeline.commands.common import (
+    add_kafka_options,
     add_site_option,
     add_store_options,
+    cluster_of,
     connect,
     of_database,
     site_of,
@@ -29,14 +31,17 @@ from pipeline.commands.common import (
     whole_minute_ms,
 )
 from pipeline.errors import ConfigError
+from pipeline.log.kafka import KafkaReader
 from pipeline.log.lock import DirectoryLock
+from pipeline.log.topics import identity_of
+from pipeline.runtimes.history import History, OnTopic, Stored
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import make_directory
 from pipeline.runtimes.replay import replay
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.raw import RawEvents
-from pipeline.sinks.replays import Replay, Window, check_name, finish, prepare
+from pipeline.sinks.replays import Kept, Replay, Window, check_name, finish, prepare
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +60,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     add_site_option(parser)
     add_store_options(parser)
+    add_kafka_options(parser, required=False)
     parser.set_defaults(run=run)
 
 
@@ -63,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     site, name = site_of(options), options.into
     window = _window(options, site.time_zone)
     patience = Patience(tell)
-    with connect(options, patience) as live:
+    with connect(options, patience) as live, _topic(options) as topic:
         source = str(live.execute("SELECT currentDatabase()")[0][0])
         check_name(name, source)
         with (
@@ -71,13 +77,18 @@ def run(options: argparse.Namespace) -> int:
             Client(of_database(store_url(options), name)) as into,
             _bar(name) as bar,
         ):
-            what = patience.insist(lambda: prepare(live, into, source, name, window))
+            kept = None if topic is None else topic[0]
+            what = patience.insist(lambda: prepare(live, into, source, name, window, kept=kept))
             if what.done:
                 print(f"{name} holds that replay already; for a new one name another database")
                 return 0
             began = time.monotonic()
-            store, raw = ClickHouseStore(into), RawEvents(into, what.selection())
-            done = replay(what, site.site, store, raw, patience, progress=bar)
+            history: list[History] = [
+                Stored(what, RawEvents(into, what.selection()), patience),
+            ]
+            if topic is not None:
+                history.append(OnTopic(what, topic[1]))
+            done = replay(what, site.site, ClickHouseStore(into), history, patience, progress=bar)
             patience.insist(lambda: finish(into, what))
     spent = time.monotonic() - began
     print(
@@ -94,6 +105,19 @@ def _window(options: argparse.Namespace, zone: str) -> Window:
         msg = f"--from {options.start} is not before --to {options.end}"
         raise ConfigError(msg)
     return window
+
+
+@contextmanager
+def _topic(options: argparse.Namespace) -> Iterator[tuple[Kept, KafkaReader] | None]:
+    """The topic of events, if one is named: what it keeps now, and its reader."""
+    if options.kafka is None:
+        yield None
+        return
+    cluster = cluster_of(options)
+    identity = identity_of(cluster, "events")
+    with KafkaReader(cluster) as reader:
+        first, _ = reader.bounds()
+        yield Kept(cluster.topics.name_of("events"), identity, first), reader
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pipeline.log.cluster import (
     KafkaTimeoutError,
     TopicPartition,
 )
-from pipeline.log.topics import existing
+from pipeline.log.topics import identity_of
 from schemas.kafka import TopicName
 from schemas.records import LIVE, LogRecord, RecordKind
 
@@ -107,7 +107,7 @@ class KafkaLog:
         self._group: list[dict[str, Any]] = []
         self._bytes = 0
         self._outage, self._outage_until = "", 0.0
-        self.identity = self._identity()
+        self.identity = identity_of(cluster, topic)
         """The topic's own: another one is another log."""
         self.ends = [0] * self.shards
         """Per shard, the offset after the last record that this log has written."""
@@ -214,17 +214,6 @@ class KafkaLog:
             with suppress(KafkaTimeoutError):
                 producer.close(timeout=0)
 
-    def _identity(self) -> str:
-        there = existing(self._cluster).get(self.topic)
-        if there is None or there.partitions != self.shards:
-            found = "is missing" if there is None else f"has {there.partitions} partitions"
-            msg = (
-                f"topic {self.topic} {found}, and {self.shards} are configured: see 'goldpan topics"
-                " check'"
-            )
-            raise BrokerRefused(msg)
-        return there.identity
-
     def close(self) -> None:
         """Let go of the broker; what is not committed may be lost."""
         self._abandon()
@@ -247,7 +236,6 @@ class KafkaReader:
             self._consumer = KafkaConsumer(
                 **cluster.options(), enable_auto_commit=False, fetch_max_bytes=50 << 20
             )
-            self._consumer.assign(self._partitions)
 
     def bounds(self) -> tuple[list[int], list[int]]:
         """Per shard, the offset of the oldest record that is kept, and of the next one."""
@@ -265,8 +253,9 @@ class KafkaReader:
             BrokerUnavailable: no broker answers for a minute.
         """
         left = {p for p, b, e in zip(self._partitions, begin, end, strict=True) if b < e}
-        for partition, offset in zip(self._partitions, begin, strict=True):
-            self._consumer.seek(partition, offset)
+        self._consumer.assign(sorted(left))
+        for partition in left:
+            self._consumer.seek(partition, begin[partition.partition])
         idle_ms = 0
         while left:
             with self._cluster.plainly():

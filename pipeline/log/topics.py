@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pipeline.errors import BrokerRefused
 from pipeline.log.cluster import MAX_RECORD, Cluster, ConfigResource, ConfigResourceType
-from schemas.kafka import KafkaTopics
+from schemas.kafka import KafkaTopics, TopicName
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,22 @@ def existing(cluster: Cluster) -> dict[str, Topic]:
         )
         for name, topic in there.items()
     }
+
+
+def identity_of(cluster: Cluster, topic: TopicName) -> str:
+    """The identity of one of the deployment's topics, as it is now.
+
+    Raises:
+        BrokerRefused: it is missing, or has another number of partitions.
+        BrokerUnavailable: no broker answers.
+    """
+    name, shards = cluster.topics.name_of(topic), cluster.topics.shards
+    there = existing(cluster).get(name)
+    if there is None or there.partitions != shards:
+        found = "is missing" if there is None else f"has {there.partitions} partitions"
+        msg = f"topic {name} {found}, and {shards} are configured: see 'goldpan topics check'"
+        raise BrokerRefused(msg)
+    return there.identity
 
 
 def compare(cluster: Cluster) -> Findings:

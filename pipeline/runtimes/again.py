@@ -24,11 +24,13 @@ class Moment(NamedTuple):
 
 
 BEGINNING = Moment(0, 0)
+Page = tuple[Moment, list[LogRecord]]
+"""Records, and the moment that they lead to."""
 
 
 def apply_again(
     engine: Engine,
-    pages: Iterable[tuple[Moment, list[LogRecord]]],
+    pages: Iterable[Page],
     since: Moment,
     position: Callable[[Moment], Sequence[int]],
     progress: Callable[[int], None],
@@ -37,7 +39,7 @@ def apply_again(
 
     Args:
         engine: which has begun, and skips what it has applied already.
-        pages: see `pages_of`.
+        pages: of records, a shard's in their order; see `pages_of`.
         since: up to where it has applied all.
         position: what the checkpoint is to say of a moment as the place to go on from.
         progress: is given the number of records done.
@@ -59,7 +61,7 @@ def apply_again(
 
 def pages_of(
     raw: RawEvents, stretches: Sequence[Stretch], since: Moment, patience: Patience
-) -> Iterator[tuple[Moment, list[LogRecord]]]:
+) -> Iterator[Page]:
     """The records of stretches from a moment on, each page with the moment that it leads to.
 
     Raises:

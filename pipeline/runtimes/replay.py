@@ -1,28 +1,27 @@
-"""A live store's raw events flow in, another database of final rows flows out: history again.
+"""A live store's history flows in, another database of final rows flows out: history again.
 
 The same core applies the same records under the same generations and offsets, so every view comes
 out as it did live: dead letters and alert ids too. Subjects stand in the records, so no subject map
-is asked; time passes by the ticks that raw events keep.
+is asked; time passes by the ticks that history keeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.exchange import Store, TransitionRow
 from pipeline.operators.rows import Partial
-from pipeline.runtimes.again import BEGINNING, Moment, apply_again, pages_of
+from pipeline.runtimes.again import BEGINNING, Moment, Page, apply_again
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.history import History, Reached
 from pipeline.runtimes.patience import Patience
-from pipeline.sinks.raw import RawEvents
 from pipeline.sinks.replays import DAY_MS, Replay, Window
 from pipeline.site_rules import SiteRules
 from pipeline.stage1.fold import Watermark
 from pipeline.stage2 import Stage2
 from pipeline.timeline import BEGIN_OF_TIME, END_OF_TIME
 from pipeline.topology import TopologySettings
-from schemas.records import LogRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def replay(
     what: Replay,
     default_site: str,
     store: Store,
-    raw: RawEvents,
+    history: Sequence[History],
     patience: Patience,
     *,
     progress: Callable[[int, int], None],
@@ -70,12 +69,13 @@ def replay(
         what: prepared by `sinks.replays.prepare`, and not done.
         default_site: whose table a record belongs to that names no site.
         store: over its database.
-        raw: its selection of the live database's raw events.
+        history: where its records come from, those of a shard that came earlier first.
         patience: waits out the store's outages.
         progress: is given the records done and the records there are, both of this run.
 
     Raises:
         SinkError: the store refuses, or `patience` has ended.
+        BrokerError: the topic cannot be read.
     """
     settings = TopologySettings(shards=len(what.upto), default_site=default_site)
     engine = Engine(settings, store, patience)
@@ -83,20 +83,15 @@ def replay(
         engine.stage2 = JudgedWithin(settings.shards, engine.stage1.rules, what.window)
     engine.take_up()
     since = BEGINNING if engine.position is None else Moment(*engine.position)
-    stretches = [
-        stretch
-        for stretch in patience.insist(raw.stretches)
-        if (stretch.generation, stretch.end_ms) > since
-    ]
-    held = {number: ticks for number, ticks in what.held_ticks().items() if number >= since[0]}
+    offsets = [engine.stage1.shards[shard].offset for shard in range(settings.shards)]
+    reached = Reached(since, offsets)
 
-    def pages() -> Iterator[tuple[Moment, list[LogRecord]]]:
-        for generation in sorted({*held, *(stretch.generation for stretch in stretches)}):
-            some = [stretch for stretch in stretches if stretch.generation == generation]
-            yield from pages_of(raw, some, since, patience)
-            if ticks := held.get(generation):
-                yield Moment(generation, max(tick.ingest_ms for tick in ticks)), ticks
+    def pages() -> Iterator[Page]:
+        for generation in sorted({g for source in history for g in source.generations()}):
+            if generation >= since.generation:
+                for source in history:
+                    yield from source.pages(generation, reached)
 
-    total = sum(stretch.records for stretch in stretches)
+    total = sum(source.left(reached) for source in history)
     done = apply_again(engine, pages(), since, list, lambda count: progress(count, total))
     return Replayed(done, resumed=since != BEGINNING)

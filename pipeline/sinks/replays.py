@@ -12,6 +12,9 @@ timeout or belief may last; of each of which anything arrived in it, because arr
 too, and late ones and copies apart; and of each that has ever had a ticket, because tickets stay
 open for years. Besides them all that arrived just before it (time passed by that), every tick and
 end, and every configuration.
+
+**A topic** of events may be what is read, as far as it is kept: then all of it is, and only what
+came before is chosen from raw events.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
-from pipeline.contribution import revision_of
+from pipeline.contribution import GENERATION_BITS, revision_of
 from pipeline.errors import ConfigError, StoreRefused
 from pipeline.exchange import PROCESS, REPLAY, CheckpointItem, Flush, RawRow
 from pipeline.operators.escalations import Escalation
@@ -54,6 +57,14 @@ class Window(NamedTuple):
         return self == (None, None)
 
 
+class Kept(NamedTuple):
+    """A topic of events: its name and identity, and by shard the offset of its oldest record."""
+
+    name: str
+    identity: str
+    first: Sequence[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """What a database was replayed from.
@@ -62,6 +73,8 @@ class Replay:
         source: the live database.
         window: what of it.
         upto: by shard, the revision of the last record.
+        kept: the topic that is read; what came before its oldest records, or without a topic
+            everything, is read from raw events.
         ticks: those that the live store still holds back: generation, shard, offset, ingest ms,
             domain, payload.
         state_version: of the states in its checkpoint.
@@ -71,25 +84,44 @@ class Replay:
     source: str
     window: Window
     upto: tuple[int, ...] = ()
+    kept: Kept | None = None
     ticks: tuple[tuple[int, int, int, int, str, str], ...] = ()
     state_version: int = STATE_VERSION
     done: bool = False
 
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """By shard, the revision of the last record that is read from raw events."""
+        if self.kept is None:
+            return self.upto
+        return tuple(
+            min(last, revision_of(generation_of(last), first) - 1)
+            for last, first in zip(self.upto, self.kept.first, strict=True)
+        )
+
     def selection(self) -> Selection:
-        """The records of the source that are to be applied."""
+        """The source's raw events that are to be applied."""
         return Selection(
             f"{quoted(self.source)}.raw_events",
             f"{_UPTO} AND {_IN_WINDOW}" if not self.window.whole else _UPTO,
-            {"upto": list(self.upto), **_bounds(self.window)},
+            {"upto": list(self.stored), **_bounds(self.window)},
         )
 
     def held_ticks(self) -> Mapping[int, list[LogRecord]]:
-        """The ticks that raw events do not have yet, by generation."""
+        """The ticks that neither raw events nor the topic have, by generation."""
         ticks: dict[int, list[LogRecord]] = {}
+        stored = self.stored
         for generation, shard, offset, at, domain, payload in self.ticks:
+            if revision_of(generation, offset) > stored[shard]:
+                continue
             record = LogRecord(shard, offset, RecordKind.TICK, at, domain, "", payload.encode())
             ticks.setdefault(generation, []).append(record)
         return ticks
+
+
+def generation_of(revision: int) -> int:
+    """The generation whose record has that revision; its beginning (offset -1) is in it too."""
+    return (revision + 1) >> GENERATION_BITS
 
 
 _UPTO = f"{REVISION} <= arrayElement(%(upto)s, shard + 1)"
@@ -137,7 +169,15 @@ def check_name(into: str, source: str) -> None:
         raise ConfigError(msg)
 
 
-def prepare(live: Client, into: Client, source: str, name: str, window: Window) -> Replay:
+def prepare(
+    live: Client,
+    into: Client,
+    source: str,
+    name: str,
+    window: Window,
+    *,
+    kept: Kept | None = None,
+) -> Replay:
     """Make the database of a replay, or find it as a replay that was interrupted has left it.
 
     Args:
@@ -146,12 +186,14 @@ def prepare(live: Client, into: Client, source: str, name: str, window: Window) 
         source: what the live store's database is called.
         name: checked by `check_name`.
         window: what to replay.
+        kept: the topic to read it from, as far as that goes back; None: raw events alone.
 
     Raises:
         ConfigError: there is nothing in the window.
-        StoreRefused: the database holds something else, or has a newer schema.
+        StoreRefused: the database holds something else, or has a newer schema; or the live store
+            was not filled from that topic.
     """
-    wanted = _history(live, source, window)
+    wanted = _history(live, source, window, kept)
     live.execute(f"CREATE DATABASE IF NOT EXISTS {quoted(name)}")
     if not schema_version(into) and into.execute("SHOW TABLES LIMIT 1"):
         msg = f"--into {name}: holds tables that are not Goldpan's; name another database"
@@ -192,6 +234,7 @@ def found(client: Client) -> Replay | None:
             **said,
             "window": Window(*said["window"]),
             "upto": tuple(said["upto"]),
+            "kept": Kept(*said["kept"]) if said["kept"] else None,
             "ticks": tuple(tuple(tick) for tick in said["ticks"]),
         }
     )
@@ -202,7 +245,7 @@ def quoted(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
-def _history(live: Client, source: str, window: Window) -> Replay:
+def _history(live: Client, source: str, window: Window, kept: Kept | None) -> Replay:
     """Where the live store's history stands, as its last checkpoint says."""
     if found(live) is not None:
         msg = f"{source} is a replay itself: replay the live database"
@@ -218,9 +261,25 @@ def _history(live: Client, source: str, window: Window) -> Replay:
         for row in map(RawRow._make, meta["held_ticks"]):
             payload = str(row.payload)
             ticks.append((row.generation, shard, row.offset, row.ingest_ms, row.domain, payload))
-    replay = Replay(source, window, tuple(upto), tuple(sorted(ticks)))
+    if kept is not None and rows:
+        _check_topic(live, source, kept, len(upto))
+    replay = Replay(source, window, tuple(upto), kept, tuple(sorted(ticks)))
     _check_not_empty(live, replay)
     return replay
+
+
+def _check_topic(live: Client, source: str, kept: Kept, shards: int) -> None:
+    """Refuse a topic whose records are not those that the live store had."""
+    owners = live.execute("SELECT shard, state FROM checkpoint FINAL WHERE family = 'owner'")
+    identities = {
+        json.loads(state).get("identity", "") for shard, state in owners if shard < shards
+    }
+    if identities != {kept.identity} or len(kept.first) != shards:
+        msg = (
+            f"{source} was not filled from topic {kept.name} as that is now: leave out --kafka to "
+            "replay its raw events"
+        )
+        raise StoreRefused(msg)
 
 
 def _check_not_empty(live: Client, replay: Replay) -> None:
@@ -242,8 +301,12 @@ def _check_not_empty(live: Client, replay: Replay) -> None:
 
 
 def _check_same(known: Replay, wanted: Replay, name: str) -> None:
-    if (known.source, known.window) != (wanted.source, wanted.window):
+    topic, other = known.kept, wanted.kept
+    is_same_topic = (topic and topic.identity) == (other and other.identity)
+    if (known.source, known.window) != (wanted.source, wanted.window) or not is_same_topic:
         what = "all of" if known.window.whole else "another window of"
+        if (known.source, known.window) == (wanted.source, wanted.window):
+            what = "another topic of" if topic else "the raw events of"
         msg = (
             f"--into {name}: holds a replay of {what} {known.source}; name another database, or "
             f"remove that one with DROP DATABASE {name}"
@@ -260,6 +323,7 @@ def _check_same(known: Replay, wanted: Replay, name: str) -> None:
 def _choose(into: Client, replay: Replay) -> None:
     """Keep who may count in the window, until the replay is done."""
     source = replay.selection()
+    everyone = {**source.params, "upto": list(replay.upto)}
     into.execute(
         f"CREATE TABLE IF NOT EXISTS {SUBJECTS} (subject String) "
         "ENGINE = MergeTree ORDER BY subject"
@@ -268,7 +332,7 @@ def _choose(into: Client, replay: Replay) -> None:
     into.execute(
         f"INSERT INTO {SUBJECTS} SELECT DISTINCT subject FROM {source.table} "
         f"WHERE {_UPTO} AND {_MAY_COUNT}",
-        source.params,
+        everyone,
     )
 
 

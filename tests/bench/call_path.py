@@ -17,6 +17,7 @@ from infra import clickhouse
 from pipeline.commands.common import embedded_url, of_database
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.history import Stored
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.replay import replay
 from pipeline.sinks.clickhouse import ClickHouseStore
@@ -76,9 +77,10 @@ def again(directory: Path) -> dict[str, float]:
     with Client(url) as live, Client(of_database(url, "again")) as into:
         what = prepare(live, into, "goldpan", "again", Window())
         gc.collect()
-        store, raw = ClickHouseStore(into), RawEvents(into, what.selection())
+        store = ClickHouseStore(into)
         started = time.process_time()
-        done = replay(what, "example", store, raw, patience, progress=lambda *_: None)
+        history = [Stored(what, RawEvents(into, what.selection()), patience)]
+        done = replay(what, "example", store, history, patience, progress=lambda *_: None)
         spent_s = time.process_time() - started
         return {"apply_us": 1e6 * spent_s / done.records, "pipeline_rss": _rss_of("self")}
 

@@ -14,6 +14,7 @@ import pytest
 from infra import clickhouse
 from pipeline.alerts import service_level
 from pipeline.exchange import Store
+from pipeline.runtimes.history import Stored
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.replay import replay
 from pipeline.sinks import raw
@@ -79,8 +80,8 @@ def again(connect: Connect) -> Client:
 def apply(what: Replay, again: Client, store: Store | None = None) -> None:
     """Replay."""
     store = store or ClickHouseStore(again)
-    source = RawEvents(again, what.selection())
-    replay(what, SITES[0], store, source, PATIENCE, progress=lambda *_: None)
+    history = [Stored(what, RawEvents(again, what.selection()), PATIENCE)]
+    replay(what, SITES[0], store, history, PATIENCE, progress=lambda *_: None)
 
 
 def replayed(live: Client, again: Client, window: Window | None = None) -> Views:
