@@ -53,7 +53,7 @@ async def read_body(request: web.Request, limits: Limits, take: Callable[[int], 
     try:
         # A small one has mostly come with its header: then there is nothing to wait for.
         async with asyncio.timeout(None if request.content.is_eof() else limits.body_s):
-            async for data in request.content.iter_any():
+            while data := await request.content.readany():
                 received += len(data)
                 if received > limits.body_bytes:
                     raise _too_large(limits.body_bytes)
