@@ -55,6 +55,7 @@ class DeadLetterReason(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     IMPOSSIBLE = "impossible"
     UNREADABLE_ROW = "unreadable_row"
+    NO_KEY = "no_key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from pipeline.gateway.queue_logs import ADAPTER, Output, QueueLogs
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.ingest import IngestLimits
 from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
@@ -245,7 +246,10 @@ def serve(
     stack.callback(intake.close)
     sender = Sender(site.site, ADAPTER.name, site.words(ADAPTER.name))
     output = Output(behind.log, behind.backend, judge, sender, behind.counts.batch)
-    queue_logs = QueueLogs(options.data_dir, options.queue_log, output, tell, news.put)
+    bad = IngestLimits(site.ingest.max_dead_letter_share, site.ingest.min_records)
+    queue_logs = QueueLogs(
+        options.data_dir, options.queue_log, output, bad, tell=tell, failed=news.put
+    )
     stack.callback(queue_logs.close)
     health = Health(behind.backend, intake, keys, limits, options.data_dir, queue_logs)
     app = web.Application()

@@ -16,6 +16,7 @@ from pipeline.commands.common import (
     tell,
 )
 from pipeline.errors import ConfigError
+from pipeline.log.groups import Member
 from pipeline.runtimes.assigned import Assigned
 from pipeline.runtimes.engine import calm_the_collector
 from pipeline.runtimes.faust_app import KafkaTopics, Worker
@@ -44,12 +45,14 @@ def run(options: argparse.Namespace) -> int:
     patience = Patience(tell, stop)
     with connect(options, patience) as client:
         store = ClickHouseStore(client)
+        member = Member.of(cluster, store.identity(), client.place)
 
         def host(topics: KafkaTopics) -> Assigned:
             return Assigned(settings, store, topics, patience, tell)
 
         async def work() -> None:
-            await Worker(cluster, host, stop, options.data_dir / "faust", tell).run()
+            directory = options.data_dir / "faust"
+            await Worker(cluster, member, host, stop, directory=directory, tell=tell).run()
 
         calm_the_collector()
         asyncio.run(work())

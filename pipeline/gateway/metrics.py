@@ -133,11 +133,18 @@ class Vitals(Collector):
         lag = GaugeMetricFamily(
             "goldpan_queue_log_lag_bytes", "Bytes of the file that are not yet.", labels=("file",)
         )
+        given_up = GaugeMetricFamily(
+            "goldpan_queue_log_given_up",
+            "1 where too much of the file is no queue_log, so that it is followed no further.",
+            labels=("file",),
+        )
         for reach in self._health.queue_logs.reaches():
             position.add_metric((reach.file,), reach.position)
             lag.add_metric((reach.file,), reach.lag)
+            given_up.add_metric((reach.file,), reach.given_up)
         yield position
         yield lag
+        yield given_up
 
     def _bounds(self) -> Iterator[Bound]:
         intake = self._health.intake

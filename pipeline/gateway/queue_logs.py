@@ -3,6 +3,9 @@
 One thread reads all of them, a batch of each in turn. How far a file is in is written down behind
 its batch, never before: whoever is killed between the two reads the batch again, and its events,
 which have the same ids, count once.
+
+A file too much of which is no queue_log is followed no further, and the batch that says so is not
+taken; the others, and the gateway, go on.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from pipeline.errors import BrokerUnavailable, ConfigError, InputError, LogFull
 from pipeline.gateway.backend import Backend
 from pipeline.gateway.batch import Batch, Judge
 from pipeline.gateway.keys import write_secret
+from pipeline.masking import quoted
 from pipeline.runtimes.embedded import Embedded
+from pipeline.runtimes.ingest import IngestLimits
 from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.sources import follow
-from pipeline.sources.adapters import ADAPTERS, Sender
+from pipeline.sources.adapters import ADAPTERS, Reading, Sender
 from schemas.records import LIVE
 
 LOOK_EVERY_S: Final = 0.2
@@ -31,12 +36,17 @@ SAVED: Final = "queue_logs.json"
 ADAPTER: Final = ADAPTERS["asterisk"]
 
 
+_JUDGED: Final = 10
+"""The share of bad lines is that of the last lines, so many times as few as are judged at all."""
+
+
 class Reach(NamedTuple):
     """How far a file was read: its bytes that are in, and those that are not yet."""
 
     file: str
     position: int
     lag: int
+    given_up: bool
 
 
 class Output(NamedTuple):
@@ -71,6 +81,7 @@ class QueueLogs:
         directory: where it is written down how far they are in.
         paths: of the files; they need not be there yet.
         output: where their lines go.
+        limits: when a file is given up.
         tell: is given a sentence whenever a file begins or ceases to be readable.
         failed: is given the error that ends the reading.
 
@@ -83,10 +94,13 @@ class QueueLogs:
         directory: Path,
         paths: Sequence[Path],
         output: Output,
+        limits: IngestLimits,
+        *,
         tell: Callable[[str], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._output = output
+        self._limits = limits
         self._failed = failed
         self._saved = directory / SAVED
         self._positions = _positions(self._saved, output.pipeline.log.identity)
@@ -108,7 +122,7 @@ class QueueLogs:
             self._thread.join()
 
     def problems(self) -> list[str]:
-        """Why a file cannot be read, or why it is not known how far one is in."""
+        """Why a file is not read, or why it is not known how far one is in."""
         return [*(file.problem for file in self._files if file.problem), *self._unsaved]
 
     def reaches(self) -> Iterator[Reach]:
@@ -126,19 +140,23 @@ class QueueLogs:
     def _step(self, file: _File) -> bool:
         """Put one batch of a file into the log; returns whether there was one."""
         pipeline, backend, judge, sender, tally = self._output
-        if self._stop.is_set() or backend.refusal() is not None:
+        if self._stop.is_set() or file.given_up or backend.refusal() is not None:
             return False
         if file.position is None:
             self._found(file)
         found = file.read()
         if found is None:
             return False
-        readings = ADAPTER.read(found.lines, sender)
+        readings = list(ADAPTER.read(found.lines, sender))
         batch = judge.readings(readings, sender, sender, pipeline.now())
+        if why := file.count(readings, batch, self._limits):
+            file.give_up(why)
+            return False
         try:
             pipeline.publish(LIVE, batch.payloads)
         except (LogFull, BrokerUnavailable):  # the ticks meet it too, and it is told of them
             file.reopen()
+            file.uncount()
             return False
         tally(batch)
         self._reached(file, found.position)
@@ -173,7 +191,12 @@ class _File:
         self.path = path
         self.position = position
         self.problem = ""
+        self.given_up = False
+        """It is read no further."""
         self._tell = tell
+        self._counts: tuple[int, int] = (0, 0)
+        """The last lines, and the bad ones among them."""
+        self._before = self._counts
         self.reopen()
 
     def reopen(self) -> None:
@@ -195,15 +218,44 @@ class _File:
         self.problem = problem
         return found
 
+    def count(self, readings: Sequence[Reading], batch: Batch, limits: IngestLimits) -> str:
+        """Count a batch's lines; returns why the file is to be given up, or nothing."""
+        self._before = lines, bad = self._counts
+        if lines >= _JUDGED * limits.min_records:
+            lines = bad = 0
+        lines, bad = lines + len(readings), bad + batch.counts["dead_letter"]
+        self._counts = lines, bad
+        if bad <= limits.share * max(lines, limits.min_records):
+            return ""
+        first = next(p for p in batch.problems if p["status"] == "dead_letter")
+        content = readings[first["line"] - 1].content.decode(errors="replace")
+        line = f"{quoted(content)}: " if content else ""
+        return (
+            f"{self.path} is no longer followed: {bad:,} of its last {lines:,} lines are no "
+            f"queue_log's, more than the allowed {limits.share:.0%}; the first: {line}"
+            f"{first['detail'].rstrip('.')}. The last {len(readings):,} were not taken in. Name "
+            "the right file with --queue-log, or allow more (ingest.max_dead_letter_share in the "
+            "site's configuration), and start 'goldpan run' again"
+        )
+
+    def uncount(self) -> None:
+        """The last batch was not taken; it comes again."""
+        self._counts = self._before
+
+    def give_up(self, why: str) -> None:
+        """Read it no further."""
+        self.given_up, self.problem = True, why
+        self._tell(why)
+
     def reach(self) -> Reach:
         """How far the file that has the name now is in."""
         try:
             now = self.path.stat()
         except OSError:
-            return Reach(str(self.path), 0, 0)
+            return Reach(str(self.path), 0, 0, self.given_up)
         position = self.position
         here = position.offset if position is not None and position.inode == now.st_ino else 0
-        return Reach(str(self.path), here, max(0, now.st_size - here))
+        return Reach(str(self.path), here, max(0, now.st_size - here), self.given_up)
 
 
 def _checked(paths: Sequence[Path]) -> list[Path]:

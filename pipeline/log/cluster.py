@@ -24,12 +24,13 @@ with warnings.catch_warnings():
     from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
     from kafka import errors as kafka_errors
     from kafka.admin import ConfigResource, ConfigResourceType
-    from kafka.errors import KafkaTimeoutError
+    from kafka.errors import CoordinatorNotAvailableError, KafkaTimeoutError
 
 __all__ = [
     "Cluster",
     "ConfigResource",
     "ConfigResourceType",
+    "CoordinatorNotAvailableError",
     "KafkaConsumer",
     "KafkaProducer",
     "KafkaTimeoutError",
@@ -144,6 +145,11 @@ class Cluster:
             return BrokerRefused(
                 f"{place} does not let {user} in ({_said(reason)}): check the login in the file "
                 "that --kafka-config names, and the password file that it names"
+            )
+        if isinstance(error, kafka_errors.MessageSizeTooLargeError):
+            return BrokerRefused(
+                f"{place}: a topic refuses a record for its size: 'goldpan topics create' sets "
+                "what it has to take (max.message.bytes); nothing that was acknowledged is lost"
             )
         if isinstance(error, _PASSING):
             return BrokerUnavailable(

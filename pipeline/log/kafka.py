@@ -2,7 +2,7 @@
 
 A shard is a partition of the topic, and the record's timestamp is its ingest time, so whoever reads
 the topic finds what a reader of the embedded log finds. Kind and domain are in headers, where they
-are not those of a live event.
+are not those of a live event, and so is the format, where it is not the first.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pipeline.log.cluster import (
     TopicPartition,
 )
 from pipeline.log.topics import identity_of
+from pipeline.masking import quoted
 from schemas.kafka import TopicName
 from schemas.records import LIVE, LogRecord, RecordKind
 
@@ -36,7 +37,9 @@ _OUTAGE_S = 1.0
 _AROUND = 4 << 10
 """More than what a record has besides its key and its payload."""
 _READ_MS = 500
-_KIND, _DOMAIN = "kind", "domain"
+_KIND, _DOMAIN, _FORMAT, _WRITER = "kind", "domain", "format", "writer"
+FORMAT = 1
+"""What key, value and headers mean. Whoever changes that raises it, and writes it into a header."""
 _TIME = re.compile(rb"-?[0-9]{1,18}")
 
 Headers = list[tuple[str, bytes]]
@@ -80,6 +83,23 @@ def record_of(message: Message, ingest_ms: int) -> LogRecord:
     return LogRecord(message.partition, message.offset, kind, ingest_ms, domain, subject, payload)
 
 
+def check_format(message: Message) -> None:
+    """Refuse a record whose format this version does not know: it could only be misread.
+
+    Raises:
+        BrokerRefused: it has one.
+    """
+    for name, value in message.headers or ():
+        if name == _FORMAT and value != b"%d" % FORMAT:
+            msg = (
+                f"partition {message.partition}, offset {message.offset:,}: the record has format "
+                f"{quoted(value.decode(errors='replace'))}, and this Goldpan knows {FORMAT}: a "
+                "later version wrote it. Install that version for every process of this deployment;"
+                " nothing was taken in from there on, and nothing is lost"
+            )
+            raise BrokerRefused(msg)
+
+
 class KafkaLog:
     """The writing side of a topic, and its end. One thread at a time.
 
@@ -103,6 +123,10 @@ class KafkaLog:
         self.topic = cluster.topics.name_of(topic)
         self.shards = cluster.topics.shards
         self._cluster = cluster
+        self.writer = ""
+        """The name that ticks carry; see `log.writers`."""
+        self.gaps: dict[int, tuple[int, int]] = {}
+        """By shard, where records that this log has not seen acknowledged lie between its own."""
         self._delivery_ms = delivery_ms
         self._group: list[dict[str, Any]] = []
         self._bytes = 0
@@ -144,10 +168,16 @@ class KafkaLog:
                 "key": key or None,
                 "partition": shard,
                 "timestamp_ms": ingest_ms,
-                "headers": headers_of(kind, domain),
+                "headers": self._headers(kind, domain),
             }
         )
         self._bytes += size
+
+    def _headers(self, kind: RecordKind, domain: str) -> Headers:
+        headers = headers_of(kind, domain)
+        if self.writer and kind == RecordKind.TICK:
+            headers.append((_WRITER, self.writer.encode()))
+        return headers
 
     def commit(self) -> None:
         """Return when every record of the group is acknowledged by the replicas in step.
@@ -183,7 +213,13 @@ class KafkaLog:
             self._producer.flush(self._delivery_ms / 1000 + _GRACE_S)
             for future in sent:
                 at = future.get(timeout=_GRACE_S)
-                self.ends[at.partition] = at.offset + 1
+                self._acknowledged(at.partition, at.offset)
+
+    def _acknowledged(self, shard: int, offset: int) -> None:
+        end = self.ends[shard]
+        if offset > end:
+            self.gaps[shard] = (self.gaps.get(shard, (end, end))[0], offset)
+        self.ends[shard] = max(end, offset + 1)  # one that was there already may have no offset
 
     def _connected(self) -> KafkaProducer:
         gc.collect()  # a client that could not begin forgets to close its sockets
@@ -226,11 +262,15 @@ class KafkaLog:
 
 
 class KafkaReader:
-    """Reads a topic outside any consumer group: for recovery and for tools."""
+    """Reads a topic outside any consumer group: for recovery and for tools.
+
+    `writers` collects who wrote the ticks among what was read.
+    """
 
     def __init__(self, cluster: Cluster, topic: TopicName = "events") -> None:
         self._cluster = cluster
         self._topic = cluster.topics.name_of(topic)
+        self.writers: set[str] = set()
         self._partitions = [TopicPartition(self._topic, s) for s in range(cluster.topics.shards)]
         with cluster.plainly():
             self._consumer = KafkaConsumer(
@@ -251,6 +291,7 @@ class KafkaReader:
 
         Raises:
             BrokerUnavailable: no broker answers for a minute.
+            BrokerRefused: see `check_format`.
         """
         left = {p for p, b, e in zip(self._partitions, begin, end, strict=True) if b < e}
         self._consumer.assign(sorted(left))
@@ -266,9 +307,17 @@ class KafkaReader:
                 raise BrokerUnavailable(msg)
             for partition, messages in fetched.items():
                 last = end[partition.partition]
-                yield from _records(message for message in messages if message.offset < last)
+                yield from self._records(m for m in messages if m.offset < last)
                 if messages[-1].offset >= last - 1:
                     left.discard(partition)
+
+    def _records(self, messages: Iterable[Message]) -> Iterator[LogRecord]:
+        for message in messages:
+            for name, value in message.headers or ():
+                if name == _WRITER:
+                    self.writers.add(value.decode(errors="replace"))
+            check_format(message)
+            yield record_of(message, message.timestamp)
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -279,8 +328,3 @@ class KafkaReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _records(messages: Iterable[Message]) -> Iterator[LogRecord]:
-    for message in messages:
-        yield record_of(message, message.timestamp)

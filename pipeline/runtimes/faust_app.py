@@ -26,12 +26,14 @@ import faust
 from faust.types import EventT, StreamT
 from mode.types.signals import BaseSignalT
 
-from pipeline.errors import BrokerUnavailable, GoldpanError
+from pipeline.errors import BrokerRefused, BrokerUnavailable, GoldpanError
 from pipeline.log.cluster import Cluster, secret
-from pipeline.log.kafka import KafkaLog, KafkaReader, record_of
+from pipeline.log.groups import Member, refuse_others
+from pipeline.log.kafka import KafkaLog, KafkaReader, check_format, record_of
+from pipeline.log.topics import identity_of
 from pipeline.runtimes.assigned import Assigned, LogBounds
 from pipeline.runtimes.publisher import make_directory
-from schemas.records import LIVE, RecordKind
+from schemas.records import LIVE, LogRecord, RecordKind
 
 FLUSH_S = 1.0
 _BATCH = 5_000
@@ -45,25 +47,41 @@ _SESSION_S = 15.0
 
 
 class KafkaTopics:
-    """What the core's host asks of Kafka; see `assigned.Topics`."""
+    """What the core's host asks of Kafka; see `assigned.Topics`.
 
-    def __init__(self, cluster: Cluster, stop: threading.Event) -> None:
+    Raises:
+        BrokerError: see `look`.
+    """
+
+    def __init__(self, cluster: Cluster, member: Member, stop: threading.Event) -> None:
         self._cluster = cluster
+        self._member = member
         self._stop = stop
-        self._identity = KafkaLog(cluster).identity
+        self.look()
         self._partials = KafkaLog(cluster, "partials")
+
+    def look(self) -> None:
+        """Look at what may have changed since the last assignment: the topics and the group.
+
+        Raises:
+            BrokerRefused: a topic is missing or has other partitions, or the group has workers of
+                another store.
+            BrokerUnavailable: no broker answers.
+        """
+        self._identities = [identity_of(self._cluster, t) for t in ("events", "partials")]
+        refuse_others(self._cluster, self._member)
 
     def events(self) -> LogBounds:
         """See `Topics.events`."""
         with KafkaReader(self._cluster) as reader:
             first, after = reader.bounds()
-        return LogBounds(self._identity, first, after)
+        return LogBounds(self._identities[0], first, after)
 
     def partials(self) -> LogBounds:
         """See `Topics.partials`."""
         with KafkaReader(self._cluster, "partials") as reader:
             first, after = reader.bounds()
-        return LogBounds(self._partials.identity, first, after)
+        return LogBounds(self._identities[1], first, after)
 
     def publish(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
         """See `Topics.publish`; waits for a broker that is away."""
@@ -99,6 +117,7 @@ class Worker:
 
     Args:
         cluster: with the deployment's topics.
+        member: who joins the group.
         host: makes the core's host.
         stop: set, ends waiting for the store.
         directory: where Faust keeps what it keeps: nothing of value.
@@ -108,8 +127,10 @@ class Worker:
     def __init__(
         self,
         cluster: Cluster,
+        member: Member,
         host: Host,
         stop: threading.Event,
+        *,
         directory: Path,
         tell: Callable[[str], None],
     ) -> None:
@@ -118,17 +139,18 @@ class Worker:
         self._stop = stop
         self._tell = tell
         self._host = host
-        self._kafka = KafkaTopics(cluster, stop)
+        self._kafka = KafkaTopics(cluster, member, stop)
         self._assigned = host(self._kafka)
         self._waiting: list[EventT[Any]] = []
         self._applied: list[EventT[Any]] = []
         self._room = asyncio.Condition()
         self._alone = asyncio.Lock()
         self._rebalancing = False
+        self._looked = False
         self._flushed_at = 0.0
         # One thread, so that the core and its connections are used by one at a time.
         self._thread = ThreadPoolExecutor(1, "core")
-        self.app = _app(cluster, directory)
+        self.app = _app(cluster, member, directory)
         topics = [self._events, cluster.topics.name_of("partials")]
         for name in topics:
             topic = self.app.topic(
@@ -200,7 +222,7 @@ class Worker:
         _, assigned = values
         shards = sorted(tp.partition for tp in assigned if tp.topic == self._events)
         self._tell(f"assigned shards: {', '.join(map(str, shards)) or 'none'}")
-        self._rebalancing = False
+        self._looked = self._rebalancing = False
 
     # -- the core's side ------------------------------------------------------------------------
 
@@ -216,6 +238,12 @@ class Worker:
 
     async def _round(self) -> int:
         """Apply what waits and flush if it is time; returns how many there were."""
+        if not self._looked:
+            with suppress(BrokerUnavailable):  # the next round looks again
+                await self._in_thread(self._kafka.look)
+                self._looked = True
+            if not self._looked:
+                return 0
         async with self._room:
             batch, self._waiting = self._waiting, []
             self._room.notify_all()
@@ -230,15 +258,25 @@ class Worker:
         return len(batch)
 
     def _apply(self, batch: Sequence[EventT[Any]]) -> None:
-        records = []
+        """Apply a batch; where it holds what a later version wrote, keep what comes before."""
+        records: list[LogRecord] = []
+        refused: BrokerRefused | None = None
         for event in batch:
             message = event.message
+            try:
+                check_format(message)
+            except BrokerRefused as error:
+                refused = error
+                break
             if message.topic == self._events:
                 records.append(record_of(message, round(message.timestamp * 1000)))
             else:
                 self._assigned.take(message.partition, message.offset, message.value or b"")
         if records:
             self._assigned.apply(records)
+        if refused is not None:
+            self._assigned.flush()
+            raise refused
 
     async def _flush(self) -> None:
         if self._applied and await self._in_thread(self._assigned.flush):
@@ -251,14 +289,15 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
 
-def _app(cluster: Cluster, directory: Path) -> faust.App:
+def _app(cluster: Cluster, member: Member, directory: Path) -> faust.App:
     # Outages and rebalances are told by the worker; the clients tell of each in many lines.
     for name in ("faust", "mode", "aiokafka"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return faust.App(
-        f"{cluster.topics.prefix}goldpan-workers",
+        member.group,
         broker=[f"kafka://{server}" for server in cluster.servers.split(",")],
         broker_credentials=_credentials(cluster),
+        broker_client_id=member.client_id,
         datadir=str(directory),
         topic_disable_leader=True,
         stream_wait_empty=False,

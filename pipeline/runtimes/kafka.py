@@ -14,6 +14,7 @@ from typing import Self
 from pipeline.decode import DeadLetter, Decoder
 from pipeline.log.cluster import Cluster
 from pipeline.log.kafka import PATIENT_MS, KafkaLog, KafkaReader
+from pipeline.log.writers import Writer, refuse_live, refuse_successor
 from pipeline.runtimes.publisher import Publisher, make_directory, wall_clock_ms
 from pipeline.sources.subjects import Progress, SubjectMap
 from schemas.records import LIVE, RecordKind
@@ -51,6 +52,7 @@ class KafkaPublisher(Publisher):
             raise
         super().__init__(self.log, self._subject_file, clock, max_skew_ms)
         self._configs: dict[str, str] = {}
+        self._writer = Writer(0)
 
     def start(self) -> None:
         """Bring the subject map up to the end of the topic.
@@ -59,7 +61,7 @@ class KafkaPublisher(Publisher):
         again. A topic that was made anew has nothing of a file that was not in to its end.
 
         Raises:
-            BrokerError: the topic cannot be read.
+            BrokerError: the topic cannot be read, or another process writes to it.
         """
         saved = json.loads(self.subjects.applied_position or "{}")
         with KafkaReader(self._cluster) as reader:
@@ -77,6 +79,11 @@ class KafkaPublisher(Publisher):
             events = (r for r in reader.read(begin, after) if r.kind == RecordKind.EVENT)
             for record in sorted(events, key=lambda r: (r.ingest_ms, r.offset)):
                 self.observe(record)
+            # The process that wrote before from this directory is over, or we would not have it.
+            others = reader.writers - {saved.get("writer", ""), self.log.writer}
+            refuse_live(reader, after, others, str(self._writer))
+        self._writer = Writer(sum(after))
+        self.log.writer = self._writer.name
         self.log.ends = after
         self.save_subjects()
 
@@ -119,8 +126,26 @@ class KafkaPublisher(Publisher):
                 "identity": self.log.identity,
                 "offsets": self.log.ends,
                 "configs": self._configs,
+                "writer": self.log.writer,
             }
             self.subjects.save(json.dumps(place))
+
+    def tick(self) -> None:
+        """See `Publisher.tick`; looks who else writes, where somebody may.
+
+        Raises:
+            BrokerError: the ticks are not acknowledged, or another process took over.
+        """
+        super().tick()
+        with self._publishing:
+            gaps = dict(self.log.gaps)
+        if gaps:
+            refuse_successor(self._cluster, gaps, self._writer)
+            with self._publishing:
+                for shard, (_, end) in gaps.items():
+                    begin, now = self.log.gaps.pop(shard)
+                    if now > end:
+                        self.log.gaps[shard] = (max(begin, end), now)
 
     def catch_up(self) -> None:
         """The workers do."""

@@ -43,6 +43,19 @@ class ClickHouseStore:
 
     # -- reading ----------------------------------------------------------------------------
 
+    def identity(self) -> str:
+        """Which store it is, however it is reached: its own id of the checkpoint's table.
+
+        Raises:
+            SinkError: it cannot be asked.
+        """
+        return str(
+            self._client.execute(
+                "SELECT toString(uuid) FROM system.tables "
+                "WHERE database = currentDatabase() AND name = 'checkpoint'"
+            )[0][0]
+        )
+
     def load(self, shards: Sequence[int]) -> Checkpoint:
         """See `Store.load`."""
         rows = self._client.execute(

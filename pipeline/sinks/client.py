@@ -46,7 +46,8 @@ _BROKEN = (
 _HINTS = {
     errors.ErrorCodes.UNKNOWN_TABLE: "run 'goldpan migrate' first",
     errors.ErrorCodes.UNKNOWN_DATABASE: "create the database, or name another in --clickhouse",
-    516: "check user and password in --clickhouse",
+    # Unknown user and wrong password, as servers before 2020 say it; and as those since.
+    **dict.fromkeys((192, 193, 516), "check user and password in --clickhouse"),
 }
 _SETTINGS = {
     "max_query_size": 32 << 20,

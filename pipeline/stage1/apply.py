@@ -26,6 +26,11 @@ from schemas.events import Event
 from schemas.events.control import ConfigChanged
 from schemas.records import LIVE, LogRecord, RecordKind
 
+_NO_KEY = (
+    "the record has no key, so it lies on any shard, and the rest of its call or ticket on others: "
+    "send events through 'goldpan run' or 'goldpan ingest', and put this one back"
+)
+
 
 class Applier:
     """Applies records to their shards, one batch at a time.
@@ -205,6 +210,8 @@ class Applier:
         """
         if event.event_type == "config.changed":
             return self._config(state, record, cast(ConfigChanged, event))
+        if not record.subject:
+            return refuse(event, record, DeadLetterReason.NO_KEY, _NO_KEY)
         entities = [
             state.entities.get(key) or self._find(state, family, key, record.subject, found)
             for family, key in self.keys_of(event, record.domain)

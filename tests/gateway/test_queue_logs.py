@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.__main__ import main
-from tests.gateway.support import Gateway
+from tests.gateway.support import Gateway, queued
 from tests.infra.support import wait_for
 from tests.sources.queue_log import lines_of
 
@@ -41,6 +41,22 @@ def gauge(gateway: Gateway, name: str) -> float:
         for sample in family.samples
         if sample.name == name
     )
+
+
+def gauges(gateway: Gateway, name: str) -> dict[str, float]:
+    """By file."""
+    text = gateway.ask("GET", "/metrics").body.decode()
+    return {
+        sample.labels["file"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def offered(database: str) -> int:
+    with Client.from_url(database) as client:
+        return int(client.execute("SELECT count() FROM contacts FINAL")[0][0])
 
 
 def reasons(gateway: Gateway) -> list[str]:
@@ -101,6 +117,46 @@ def test_a_second_file_and_a_restart(
     # Two calls of three lines; what was in before was not read again.
     assert gauge(gateway, "goldpan_events_received_total") == 6
     assert gateway.stop() == 0
+
+
+def test_a_file_that_is_no_queue_log_is_given_up_and_nothing_else_is(
+    start: Start, database_of_its_own: str, log: Path
+) -> None:
+    log.parent.mkdir()
+    wrong = log.with_name("full")
+    add(log, lines_of(range(20)))
+    add(wrong, b'{"caller": "13912345678", "seconds": 12}\n' * 300)
+    gateway = start("--queue-log", log, "--queue-log", wrong)
+    wait_for(lambda: answered(database_of_its_own) == 20)
+    wait_for(lambda: bool(reasons(gateway)))
+    (reason,) = reasons(gateway)
+    assert reason.startswith(
+        f"{wrong} is no longer followed: 300 of its last 300 lines are no queue_log's, more than "
+        "the allowed 5%; the first: '{"
+    )
+    assert "13912345678" not in reason
+    assert "The last 300 were not taken in. Name the right file with --queue-log, or" in reason
+    assert gauges(gateway, "goldpan_queue_log_given_up") == {str(log): 0, str(wrong): 1}
+
+    # Ten bad lines of the last 70 may be; more are a file that has become another.
+    add(log, b"half a line\n" * 10)
+    with Client.from_url(database_of_its_own) as client:
+        letters = "SELECT count() FROM dead_letters FINAL"
+        wait_for(lambda: client.execute(letters) == [(10,)])
+        add(log, b"another\n" + lines_of([20]))
+        wait_for(lambda: len(reasons(gateway)) == 2)
+        assert f"{log} is no longer followed: 11 of its last 74 lines" in reasons(gateway)[0]
+        assert "the first: 'another': the line has 1 fields" in reasons(gateway)[0]
+        assert gateway.send(queued("still")).status == 202
+        wait_for(lambda: offered(database_of_its_own) == 21)
+        assert client.execute(letters) == [(10,)]
+    assert answered(database_of_its_own) == 20
+    assert gateway.stop() == 0
+    assert [line.partition(": ")[0] for line in gateway.said.splitlines()] == [
+        f"{wrong} is no longer followed",
+        f"{log} is no longer followed",
+        "stopped",
+    ]
 
 
 @pytest.mark.parametrize(

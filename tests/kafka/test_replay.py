@@ -16,6 +16,7 @@ from pipeline.alerts import service_level
 from pipeline.errors import BrokerRefused
 from pipeline.exchange import Store
 from pipeline.log.cluster import Cluster, TopicPartition
+from pipeline.log.groups import Member
 from pipeline.log.kafka import KafkaReader
 from pipeline.log.topics import create, identity_of
 from pipeline.runtimes import history
@@ -99,8 +100,9 @@ def live_through(cluster: Cluster, live: Client, directory: Path) -> None:
                 publisher.publish(record.domain, [record.payload])
             elif record.shard == 0:
                 publisher.publish_everywhere(record.kind, record.domain, record.payload)
-    topics = KafkaTopics(cluster, threading.Event())
-    worker = Assigned(SETTINGS, ClickHouseStore(live), topics, PATIENCE, lambda _: None)
+    store = ClickHouseStore(live)
+    topics = KafkaTopics(cluster, Member.of(cluster, store.identity(), "here"), threading.Event())
+    worker = Assigned(SETTINGS, store, topics, PATIENCE, lambda _: None)
     with KafkaReader(cluster) as reader:
         worker.apply(list(reader.read(*reader.bounds())))
     assert worker.flush()
