@@ -15,6 +15,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 # Empty files that say how far the environment is. They stand in order: a changed lock begins anew.
 PRODUCT := .venv/.product
 DEVELOPMENT := .venv/.development
+QUIX := .venv/.quix
 
 .PHONY: help demo test torture bench lint style types imports format system setup lock clean
 
@@ -33,7 +34,7 @@ torture: $(DEVELOPMENT) system  ## run the fault tests, the long ones too
 	$(SAY) "killing processes and filling disks; this takes long"
 	$(BIN)/python -m pytest -q --durations=10 -m "faults or torture" $(ARGS)
 
-bench: $(DEVELOPMENT)  ## measure speed, memory and disk, beside others
+bench: $(DEVELOPMENT) $(QUIX) system  ## measure speed, memory and disk, beside others
 	$(SAY) "measuring; leave the machine alone meanwhile"
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -68,6 +69,8 @@ lock: $(DEVELOPMENT)  ## write the lock files anew from pyproject.toml, within i
 	env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" \
 	  $(COMPILE) --extra dev --extra bench --constraint requirements.txt \
 	  --output-file requirements-dev.txt pyproject.toml
+	env -u PIP_FIND_LINKS CUSTOM_COMPILE_COMMAND="make lock" \
+	  $(COMPILE) --output-file tests/bench/simple_job/quix.txt tests/bench/simple_job/quix.in
 
 clean:  ## remove .venv and the caches; data is left alone
 	rm -rf .venv goldpan.egg-info build .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -83,4 +86,11 @@ $(PRODUCT): requirements.txt pyproject.toml
 $(DEVELOPMENT): requirements-dev.txt $(PRODUCT)
 	$(SAY) "adding the tools of requirements-dev.txt"
 	$(PIP) $(LOCKED) --requirement requirements-dev.txt
+	@touch $@
+
+$(QUIX): tests/bench/simple_job/quix.txt $(DEVELOPMENT)
+	$(SAY) "adding Quix Streams, which the bench compares with, in an environment of its own"
+	$(BIN)/python -m venv --clear .venv/quix
+	.venv/quix/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  $(LOCKED) --requirement tests/bench/simple_job/quix.txt
 	@touch $@

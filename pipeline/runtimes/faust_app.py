@@ -42,8 +42,8 @@ _IDLE_S = 0.1
 _RELEASE_S = 20.0
 """How long partitions that are taken away are held for a last flush; then the process ends."""
 _BROKER_PAUSE_S = 1.0
-_SESSION_S = 15.0
-"""How long a worker may be silent before its partitions go to others."""
+_SESSION_S = 10.0
+"""How long a worker may be silent before its partitions go to others: those of a killed one too."""
 
 
 class KafkaTopics:

@@ -7,12 +7,10 @@ differ and are noisy; the absolute figures belong to the machine that the run wa
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import clickhouse
+from tests.bench import run
 from tests.bench.events import call_events, mixed_events, write
+from tests.bench.kafka import kafka
 
 ENGINES = ("goldpan", "plain", "bytewax", "polars")
+PARTS = ("simple_job", "call_path", "live", "kafka", "memory")
 GOALS = {
     "goldpan ÷ bytewax": ">= 1.5",
     "full call path, events per CPU-second": ">= 100,000",
@@ -40,15 +41,23 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000, help="default %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
     parser.add_argument("--minutes", type=float, default=30, help="of a demo; default %(default)s")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="some parts")
     options = parser.parse_args()
     console = Console(highlight=False)
     console.print(f"Python {platform.python_version()}, {platform.machine()}", style="dim")
     with tempfile.TemporaryDirectory(prefix="goldpan-bench-") as name:
         directory = Path(name)
-        simple_job(console, directory / "events.jsonl", options.events, options.rounds)
-        call_path(console, directory, options.events)
-        live(console, directory)
-        memory(console, directory, options.minutes)
+        parts: dict[str, Callable[[], None]] = {
+            "simple_job": lambda: simple_job(
+                console, directory / "events.jsonl", options.events, options.rounds
+            ),
+            "call_path": lambda: call_path(console, directory, options.events),
+            "live": lambda: live(console, directory),
+            "kafka": lambda: kafka(console, directory, options.events, options.rounds),
+            "memory": lambda: memory(console, directory, options.minutes),
+        }
+        for part in options.only:
+            parts[part]()
 
 
 def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
@@ -58,7 +67,7 @@ def simple_job(console: Console, file: Path, events: int, rounds: int) -> None:
     for number in range(rounds):
         for engine in ENGINES:
             console.print(f"simple job, round {number + 1}: {engine}", style="dim")
-            runs[engine].append(_run(f"tests.bench.simple_job.{engine}_engine", str(file)))
+            runs[engine].append(run(f"tests.bench.simple_job.{engine}_engine", str(file)))
     digests = {run["digest"] for of_engine in runs.values() for run in of_engine}
     table = Table(title=f"The simple job, {count:,} events, median of {rounds}")
     for column in ("engine", "events per CPU-second", "ratio to bytewax", "memory, MB"):
@@ -80,14 +89,14 @@ def call_path(console: Console, directory: Path, events: int) -> None:
     write(file, call_events(events * 10 // 37))
     try:
         console.print("full call path", style="dim")
-        full = _run("tests.bench.call_path", "full_path", str(whole), str(file))
+        full = run("tests.bench.call_path", "full_path", str(whole), str(file))
         console.print("replay of it", style="dim")
-        again = _run("tests.bench.call_path", "again", str(whole))
+        again = run("tests.bench.call_path", "again", str(whole))
         console.print("restart with 100k open contacts", style="dim")
-        _run("tests.bench.call_path", "open_contacts", str(waiting))
-        restart = _run("tests.bench.call_path", "restart", str(waiting))
+        run("tests.bench.call_path", "open_contacts", str(waiting))
+        restart = run("tests.bench.call_path", "restart", str(waiting))
         console.print("50 viewers of the wallboard", style="dim")
-        viewers = _run("tests.bench.viewers", str(whole))
+        viewers = run("tests.bench.viewers", str(whole))
     finally:
         for place in (whole, waiting):
             clickhouse.stop(place / "clickhouse")
@@ -136,7 +145,7 @@ def live(console: Console, directory: Path) -> None:
         ("connections", "1,000 connections, 1 event a request"),
     ):
         console.print(f"live: {meaning}", style="dim")
-        found = _run("tests.bench.live", name, str(directory / name))
+        found = run("tests.bench.live", name, str(directory / name))
         cells = (f"{found[key]:,.2f}" if "cpu" in key else f"{found[key]:,.0f}" for key in columns)
         table.add_row(meaning, *cells)
     console.print(table)
@@ -145,7 +154,7 @@ def live(console: Console, directory: Path) -> None:
 def memory(console: Console, directory: Path, minutes: float) -> None:
     """A demo with its wallboard open: does it grow?"""
     console.print(f"memory over {minutes:g} minutes", style="dim")
-    found = _run("tests.bench.memory", str(directory / "demo"), str(minutes))
+    found = run("tests.bench.memory", str(directory / "demo"), str(minutes))
     table = Table(title=f"goldpan demo with the wallboard open, {minutes:g} minutes")
     table.add_column("resident memory")
     for column in ("at first, MB", "at last, MB", "at most, MB"):
@@ -154,16 +163,6 @@ def memory(console: Console, directory: Path, minutes: float) -> None:
         figures = (found[f"{process}_{name}"] for name in ("first", "last", "most"))
         table.add_row(process, *(f"{figure / 1e6:,.1f}" for figure in figures))
     console.print(table)
-
-
-def _run(module: str, *arguments: str) -> dict[str, Any]:
-    """Run a measurement in a process of its own; its last line is its result."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{module} failed:\n{done.stderr}")
-    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
 
 
 if __name__ == "__main__":

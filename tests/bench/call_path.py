@@ -91,7 +91,7 @@ def open_contacts(directory: Path) -> dict[str, float]:
         pipeline.start()
         now = pipeline.now()
         for start in range(0, OPEN_CONTACTS, CHUNK):
-            pipeline.publish(LIVE, _waiting(range(start, start + CHUNK), now))
+            pipeline.publish(LIVE, waiting(range(start, start + CHUNK), now))
             pipeline.catch_up()
         pipeline.flush()
         pipeline.save_subjects()  # as every runtime does now and then
@@ -109,7 +109,7 @@ def restart(directory: Path) -> dict[str, float]:
         return {"open_s": connected - started, "start_s": ready - connected, "contacts": contacts}
 
 
-def _waiting(numbers: Iterable[int], now_ms: int) -> list[bytes]:
+def waiting(numbers: Iterable[int], now_ms: int) -> list[bytes]:
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now_ms // 1000))
     return [
         json.dumps(

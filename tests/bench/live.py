@@ -67,25 +67,25 @@ def measure(directory: Path, load: Load) -> dict[str, float]:
         url = clickhouse.start(directory / "data" / "clickhouse").url
         measured = Measured()
         wait_for(lambda: gateway.ask("GET", "/readyz").status == 200)
-        with _reading(url, measured):
+        with reading(url, measured):
             before = _cpu_s(gateway, directory)
             asyncio.run(_load(gateway, measured, load))
             after = _cpu_s(gateway, directory)
             wait_for(lambda: bool(measured.seen) and measured.seen[-1][1] >= len(measured.sent), 60)
     finally:
         status = gateway.stop()
-    delays = list(_delays(measured))
+    seen = list(delays(measured))
     return {
         "events": len(measured.sent),
         "refused": measured.refused,
         "status": status,
         "gateway_cpu": (after[0] - before[0]) / load.seconds,
         "store_cpu": (after[1] - before[1]) / load.seconds,
-        "acknowledged_p50_ms": _percentile(measured.acknowledged_s, 50),
-        "acknowledged_p95_ms": _percentile(measured.acknowledged_s, 95),
-        "seen_p50_ms": _percentile(delays, 50),
-        "seen_p95_ms": _percentile(delays, 95),
-        "seen_p99_ms": _percentile(delays, 99),
+        "acknowledged_p50_ms": percentile(measured.acknowledged_s, 50),
+        "acknowledged_p95_ms": percentile(measured.acknowledged_s, 95),
+        "seen_p50_ms": percentile(seen, 50),
+        "seen_p95_ms": percentile(seen, 95),
+        "seen_p99_ms": percentile(seen, 99),
     }
 
 
@@ -191,7 +191,7 @@ def _calls(name: str, count: int) -> bytes:
 
 
 @contextmanager
-def _reading(url: str, measured: Measured) -> Iterator[None]:
+def reading(url: str, measured: Measured) -> Iterator[None]:
     """Count, again and again, what a reader sees."""
     stop = threading.Event()
 
@@ -210,7 +210,7 @@ def _reading(url: str, measured: Measured) -> Iterator[None]:
         reader.join()
 
 
-def _delays(measured: Measured) -> Iterator[float]:
+def delays(measured: Measured) -> Iterator[float]:
     """From sending to seeing, event by event: the n-th that was sent is there when n are seen."""
     seen = iter(measured.seen)
     at, count = next(seen)
@@ -223,13 +223,17 @@ def _delays(measured: Measured) -> Iterator[float]:
 def _cpu_s(gateway: Gateway, directory: Path) -> tuple[float, float]:
     """CPU seconds that the gateway and its store have used."""
     server = clickhouse.status(directory / "data" / "clickhouse")
-    pids = (gateway.process.pid, server.pid if server else 0)
-    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids)
-    gateway_s, store_s = ((int(s[11]) + int(s[12])) / os.sysconf("SC_CLK_TCK") for s in stats)
-    return gateway_s, store_s
+    return cpu_s(gateway.process.pid), cpu_s(server.pid if server else 0)
 
 
-def _percentile(values: list[float], percent: int) -> float:
+def cpu_s(pid: int) -> float:
+    """CPU seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """In milliseconds, of values in seconds."""
     ordered = sorted(values)
     return 1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 

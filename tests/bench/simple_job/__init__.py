@@ -5,6 +5,8 @@ more complaints on one topic within seven days. Every engine but polars decodes 
 own validating decoder, so what differs is the engine. Each runs in a process of its own:
 
     python -m tests.bench.simple_job.bytewax_engine FILE
+
+Those that read the same events from a Kafka topic are told which one: see `topic`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import resource
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +36,11 @@ def lines(path: Path) -> Iterator[bytes]:
         yield from file
 
 
-def decoded(path: Path) -> Iterator[Any]:
+def decoded(payloads: Iterable[bytes]) -> Iterator[Any]:
     """The events as the product's decoder gives them."""
     decode = Decoder().decode
-    for line in lines(path):
-        yield decode(line, INGEST_MS)
+    for payload in payloads:
+        yield decode(payload, INGEST_MS)
 
 
 def is_third(times: deque[int], at: int) -> bool:
@@ -51,8 +53,13 @@ def is_third(times: deque[int], at: int) -> bool:
 
 def measure(engine: Callable[[Path], Answer]) -> None:
     """Run an engine on the file named in the command; print what it took, as JSON."""
+    measured(lambda: engine(Path(sys.argv[1])))
+
+
+def measured(engine: Callable[[], Answer]) -> None:
+    """Run an engine; print what it took, as JSON."""
     started = time.process_time()
-    waits, repeats = engine(Path(sys.argv[1]))
+    waits, repeats = engine()
     cpu = time.process_time() - started
     answer = repr((sorted(waits.items()), sorted(repeats)))
     taken = {

@@ -7,13 +7,14 @@ batch by batch, and a row is published when the watermark passes the end of its 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.contribution import Add, Cell, place
 from pipeline.operators.rows import DimensionSets, Row, RowBook
 from pipeline.runtimes.engine import calm_the_collector
 from pipeline.timeline import Timeline, minute_of
-from tests.bench.simple_job import Answer, Waits, decoded, is_third, measure
+from tests.bench.simple_job import Answer, Waits, decoded, is_third, lines, measure
 
 BATCH = 1_000
 LATENESS_MS = 2_000
@@ -54,13 +55,18 @@ class Job:
 
 
 def goldpan(path: Path) -> Answer:
+    """The product's core over a file."""
+    return answer(lines(path))
+
+
+def answer(payloads: Iterable[bytes]) -> Answer:
     """The product's core over one shard and domain."""
     calm_the_collector()
     job, timeline = Job(), Timeline()
     complaints: dict[tuple[str, str], deque[int]] = {}
     repeats: set[tuple[str, str]] = set()
     minute = 0
-    for revision, event in enumerate(decoded(path), start=1):
+    for revision, event in enumerate(decoded(payloads), start=1):
         at = event.occurred_ms
         watermark = at - LATENESS_MS
         if timeline.advance(DOMAIN, watermark) and minute_of(watermark) > minute:

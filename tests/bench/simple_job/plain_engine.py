@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-from tests.bench.simple_job import Answer, decoded, is_third, measure
+from tests.bench.simple_job import Answer, decoded, is_third, lines, measure
 
 
 def plain_loop(path: Path) -> Answer:
@@ -13,7 +13,7 @@ def plain_loop(path: Path) -> Answer:
     waits: dict[tuple[str, int], list[int]] = {}
     complaints: dict[tuple[str, str], deque[int]] = {}
     repeats: set[tuple[str, str]] = set()
-    for event in decoded(path):
+    for event in decoded(lines(path)):
         at = event.occurred_ms
         if event.event_type == "call.answered":
             key = (event.queue, at - at % 60_000)
