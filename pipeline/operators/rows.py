@@ -27,8 +27,9 @@ from pipeline.timeline import MINUTE_MS, minute_of
 
 HORIZON_MS = 3 * 3_600_000
 """How far behind its watermark a published row stays in memory and in the checkpoint."""
-MAX_ROWS = 8_000
-"""Rows that one shard keeps in memory beyond those it must; the oldest are read back if needed."""
+MAX_ROWS = 4_000
+"""Rows that one shard keeps in memory beyond those it must, some 1,600 bytes each; the oldest are
+read back if needed."""
 MAX_PLACES = 16_000
 """Dimension combinations whose rows a shard finds without building their keys."""
 

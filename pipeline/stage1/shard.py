@@ -19,8 +19,9 @@ from schemas.records import RecordKind
 
 STATE_VERSION = 1
 """Raised with every change of a state's form; a checkpoint of another version is not read."""
-CLOSED_KEPT = 1_000
-"""Closed entities that a shard keeps in memory for late events; older ones are read back."""
+CLOSED_KEPT = 500
+"""Closed entities that a shard keeps in memory for late events, some 6,000 bytes each; older ones
+are read back."""
 
 
 class ShardState:
