@@ -16,7 +16,7 @@ from typing import Any
 from clickhouse_driver import Client
 
 from infra import clickhouse
-from schemas.rows import row_families
+from schemas.rows import FACTS, NOW, QUEUES_NOW, row_families
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180.0
@@ -136,25 +136,29 @@ def only(url: str, sql: str) -> Any:
         return client.execute(sql)[0][0]
 
 
-def _call_minutes(client: Client) -> list[tuple[Any, ...]]:
+def _minutes(name: str) -> Callable[[Client], list[tuple[Any, ...]]]:
     """Shards merged; rows that were withdrawn to zero are the same as none."""
-    family = row_families()["calls"]
+    family = row_families()[name]
     key = ("site", "dims", "minute", *family.dimensions)
     sums = [
         f"{'sumMap' if name in family.histograms else 'sum'}({name})" for name in family.measures
     ]
     sql = f"SELECT {', '.join((*key, *sums))} FROM {family.table} FINAL GROUP BY {', '.join(key)}"
-    rows = []
-    for row in client.execute(sql):
-        values = [
-            tuple(sorted((bin_, n) for bin_, n in value.items() if n))
-            if isinstance(value, dict)
-            else value
-            for value in row[len(key) :]
-        ]
-        if any(values):
-            rows.append((*row[: len(key)], *values))
-    return sorted(rows)
+
+    def read(client: Client) -> list[tuple[Any, ...]]:
+        rows = []
+        for row in client.execute(sql):
+            values = [
+                tuple(sorted((bin_, n) for bin_, n in value.items() if n))
+                if isinstance(value, dict)
+                else value
+                for value in row[len(key) :]
+            ]
+            if any(values):
+                rows.append((*row[: len(key)], *values))
+        return sorted(rows)
+
+    return read
 
 
 def _rows_of(sql: str) -> Callable[[Client], list[tuple[Any, ...]]]:
@@ -169,14 +173,25 @@ def _callers(client: Client) -> list[tuple[Any, ...]]:
     return [(*row[:-1], sorted(json.loads(row[-1]).items())) for row in rows]
 
 
+_ALL_OF = "SELECT * EXCEPT (revision, stored_at) FROM"
 _VIEWS: dict[str, Callable[[Client], list[tuple[Any, ...]]]] = {
-    "call_minutes": _call_minutes,
-    "contacts": _rows_of(
-        "SELECT * EXCEPT (revision, stored_at) FROM contacts FINAL ORDER BY site, contact_id"
-    ),
+    "call_minutes": _minutes("calls"),
+    "agent_minutes": _minutes("agents"),
+    "ticket_minutes": _minutes("tickets"),
+    "ticket_levels": _minutes("ticket_levels"),
+    **{
+        table.name: _rows_of(f"{_ALL_OF} {table.name} FINAL WHERE events > 0 ORDER BY ALL")
+        for table in FACTS.values()
+    },
+    **{
+        table.name: _rows_of(f"{_ALL_OF} {table.name} FINAL ORDER BY ALL")
+        for table in (*NOW.values(), QUEUES_NOW)
+    },
     "callers": _callers,
     "dead_letters": _rows_of(
-        "SELECT site, shard, domain, source, event_type, event_id, reason, detail, payload "
+        # How far ahead something is depends on when it arrived.
+        "SELECT site, shard, domain, source, event_type, event_id, reason, "
+        "if(reason = 'from_the_future', '', detail), payload "
         "FROM dead_letters FINAL ORDER BY ALL"
     ),
     "alert_transitions": _rows_of(

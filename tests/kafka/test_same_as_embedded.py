@@ -2,33 +2,100 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
+import gzip
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from clickhouse_driver import Client
 
 from infra import clickhouse
 from pipeline.__main__ import main
 from pipeline.log.cluster import Cluster
 from pipeline.log.topics import create
+from tests.conftest import REAL_DATA
 from tests.faults.calls import write_calls
-from tests.faults.support import Deployment, Running, Views, assert_same, only, views_of
+from tests.faults.support import Deployment, Views, only
 from tests.kafka.conftest import Configure
+from tests.kafka.support import EVENTS, Workers, assert_becomes, wait_for
 
-PATIENCE_S = 120.0
-_EVENTS = (
-    "SELECT uniqExact(shard, offset) FROM raw_events "
-    "WHERE event_type != 'config.changed' AND kind = 'event'"
+JANUARY = REAL_DATA / "calls" / "bank_january1999.tsv.gz"
+COUNTS = (1, 2, 4)
+_DATE = 5
+_INTAKE = (
+    "SELECT site, dims, source, event_type, domain, sum(events), sum(duplicates), sum(late), "
+    "sum(rejected), sum(repaired) FROM intake_minutes FINAL GROUP BY ALL ORDER BY ALL"
 )
+"""What came in, but for the minute, which is that of the clock."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and what the embedded runtime makes of it."""
+
+    words: tuple[str, ...]
+    """The file and its format, as `goldpan ingest` takes them."""
+    key: Path
+    """What phone numbers are made into hashes with."""
+    views: Views
+    intake: list[tuple[Any, ...]]
+
+
+def simulated(directory: Path, seats: str) -> tuple[str, ...]:
+    """A week of a centre whose sources do all that sources do wrong."""
+    file = directory / "week.jsonl"
+    when = ["--from", "2026-03-02", "--days", "7", "--disorder", "--heartbeat", "0"]
+    assert main(["simulate", "--seats", seats, *when, "--out", str(file)]) == 0
+    return str(file), "--format", "jsonl"
+
+
+def january(directory: Path, until: str) -> tuple[str, ...]:
+    """A bank's calls, of every day before this one."""
+    file = directory / "calls.tsv"
+    with gzip.open(JANUARY, "rt") as rows, file.open("w") as kept:
+        kept.write(next(rows))
+        kept.writelines(row for row in rows if row.split("\t")[_DATE] < until)
+    return str(file), "--format", "bank-calls"
+
+
+def disorderly(directory: Path) -> tuple[str, ...]:
+    """A day with alerts, and with all that sources do wrong."""
+    file = write_calls(directory / "day.jsonl", seed=19990101, calls=1500)
+    return str(file), "--format", "jsonl"
+
+
+FILES: dict[str, Callable[[Path], tuple[str, ...]]] = {
+    "a day": disorderly,
+    "a week": partial(simulated, seats="1"),
+    "a large week": partial(simulated, seats="30"),
+    "January's beginning": partial(january, until="990103"),
+    "January": partial(january, until="990201"),
+}
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A day with all that sources do wrong."""
-    return write_calls(tmp_path_factory.mktemp("day") / "day.jsonl", seed=19990101, calls=1500)
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
+    """Give a case by its name; computed once."""
+
+    @cache
+    def case(name: str) -> Case:
+        directory = tmp_path_factory.mktemp("embedded")
+        words = FILES[name](directory)
+        embedded = Deployment(directory)
+        try:
+            ended = embedded.run("ingest", *words)
+            assert ended.status == 0, ended.err
+            with Client.from_url(clickhouse.start(embedded.store).url) as client:
+                intake = client.execute(_INTAKE)
+            return Case(words, embedded.data / "hash.key", embedded.views(), intake)
+        finally:
+            embedded.close()
+
+    return case
 
 
 @pytest.fixture
@@ -37,45 +104,6 @@ def deployment(configured: Configure) -> Cluster:
     cluster = configured(shards=8)
     create(cluster)
     return cluster
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    """Return when the condition holds; asked twice a second, as asking is work for the store."""
-    deadline, pause = time.monotonic() + timeout_s, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        pause.wait(0.5)
-
-
-class Workers:
-    """Processes of `goldpan worker` on one deployment and one store."""
-
-    def __init__(self, words: list[str], directory: Path) -> None:
-        self._words = words
-        self._directory = directory
-        self.running: list[Running] = []
-
-    def start(self) -> Running:
-        """Start one more; it has its partitions when this returns."""
-        place = ["--data-dir", str(self._directory / f"w{len(self.running)}")]
-        command = [sys.executable, "-m", "pipeline", "worker", *self._words, *place]
-        worker = Running(command, self._directory)
-        self.running.append(worker)
-        wait_for(lambda: self._has_joined(worker))
-        return worker
-
-    def stop(self) -> None:
-        """End all; each that was not killed ends well."""
-        for worker in self.running:
-            if worker.process.poll() is None:
-                worker.process.terminate()
-                ended = worker.ended()
-                assert ended.status in (0, 128 + 15), ended.err
-
-    @staticmethod
-    def _has_joined(worker: Running) -> bool:
-        assert worker.process.poll() is None, worker.said
-        return "assigned shards: " in worker.said
 
 
 @pytest.fixture
@@ -95,66 +123,65 @@ def workers(
 @pytest.fixture
 def send(
     deployment: Cluster, config_file: Callable[[Cluster], Path], tmp_path: Path
-) -> Callable[[Path], None]:
+) -> Callable[..., None]:
     """Put a file on the topic."""
 
-    def send(file: Path) -> None:
-        words = ["--kafka", deployment.servers, "--kafka-config", str(config_file(deployment))]
-        words += ["--data-dir", str(tmp_path / "publisher")]
-        assert main(["ingest", str(file), "--format", "jsonl", *words]) == 0
+    def send(*words: str) -> None:
+        place = ["--kafka", deployment.servers, "--kafka-config", str(config_file(deployment))]
+        place += ["--data-dir", str(tmp_path / "publisher")]
+        assert main(["ingest", *words, *place]) == 0
 
     return send
 
 
-@pytest.fixture(scope="module")
-def expected(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Views]:
-    """What the embedded runtime makes of the file."""
-    embedded = Deployment(tmp_path_factory.mktemp("embedded"))
-    embedded.must_ingest(file)
-    yield embedded.views()
-    embedded.close()
-
-
-def assert_becomes(database: str, expected: Views) -> None:
-    """Wait for the views; where they never come, say how they differ."""
-    records = len(expected["raw_events"])
-    try:
-        wait_for(lambda: only(database, _EVENTS) >= records)
-        wait_for(lambda: views_of(database) == expected, 20)
-    except AssertionError:
-        assert_same(views_of(database), expected)
-
-
-def test_one_worker_gives_what_the_embedded_runtime_gives(
-    workers: Workers, send: Callable[[Path], None], file: Path, expected: Views, database: str
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("a day", 2),
+        ("a week", 1),
+        ("a week", 4),
+        pytest.param("January's beginning", 4, marks=pytest.mark.real_data),
+        pytest.param("a week", 2, marks=pytest.mark.torture),
+        *(pytest.param("a large week", n, marks=pytest.mark.torture) for n in COUNTS),
+        *(
+            pytest.param("January", n, marks=[pytest.mark.real_data, pytest.mark.torture])
+            for n in COUNTS
+        ),
+    ],
+)
+def test_any_number_of_workers_gives_what_the_embedded_runtime_gives(
+    *,
+    name: str,
+    count: int,
+    cases: Callable[[str], Case],
+    workers: Workers,
+    send: Callable[..., None],
+    database: str,
+    tmp_path: Path,
 ) -> None:
-    assert expected["alert_transitions"]
-    assert expected["dead_letters"]
-    workers.start()
-    send(file)
-    assert_becomes(database, expected)
+    case = cases(name)
+    workers.start(count)
+    (tmp_path / "publisher").mkdir()
+    shutil.copy(case.key, tmp_path / "publisher")
+    send(*case.words)
+    assert_becomes(database, case.views)
+    with Client.from_url(database) as client:
+        assert client.execute(_INTAKE) == case.intake
     workers.stop()
 
 
-@pytest.mark.faults
-def test_two_workers_one_of_them_killed_give_the_same(
-    workers: Workers, send: Callable[[Path], None], file: Path, expected: Views, database: str
-) -> None:
-    send(file)
-    victim = workers.start()
-    workers.start()
-    wait_for(lambda: only(database, "SELECT count() FROM raw_events") > 0)
-    victim.kill()
-    workers.start()
-    assert_becomes(database, expected)
-    workers.stop()
+def test_there_is_something_to_compare(cases: Callable[[str], Case]) -> None:
+    day, week = cases("a day").views, cases("a week").views
+    live_only = {"queues_now"}
+    assert {name for name in week if not day[name] and not week[name]} == live_only
+    assert any(duplicates for *_, duplicates, _, _, _ in cases("a week").intake)
 
 
 @pytest.mark.faults
 def test_a_store_that_is_away_is_waited_for(
     deployment: Cluster,
     config_file: Callable[[Cluster], Path],
-    send: Callable[[Path], None],
+    send: Callable[..., None],
     tmp_path: Path,
 ) -> None:
     small = write_calls(tmp_path / "small.jsonl", seed=5, calls=60)
@@ -165,12 +192,12 @@ def test_a_store_that_is_away_is_waited_for(
     words = ["--kafka", deployment.servers, "--kafka-config", str(config_file(deployment))]
     workers = Workers([*words, "--clickhouse", server.url], tmp_path)
     try:
-        worker = workers.start()
+        (worker,) = workers.start()
         assert clickhouse.stop(store)
-        send(small)
+        send(str(small), "--format", "jsonl")
         wait_for(lambda: "nothing is lost, waiting for it" in worker.said)
         assert clickhouse.start(store).url == server.url
-        wait_for(lambda: only(server.url, _EVENTS) == lines)
+        wait_for(lambda: only(server.url, EVENTS) == lines)
         assert "the store is back" in worker.said
         workers.stop()
     finally:
