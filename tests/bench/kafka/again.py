@@ -1,6 +1,6 @@
 """What a worker has applied flows in, what its replay from the topic costs flows out.
 
-From the topic as it is, and from the same records packed, 250 in one of Kafka's.
+From the topic as it is, and from the same records packed, many in one of Kafka's.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.replays import Kept, Window, prepare
 from schemas.records import LIVE, LogRecord, RecordKind
-from tests.bench.kafka.deployment import Deployment, deployed
+from tests.bench.kafka.deployment import PACK, Deployment, deployed
 from tests.faults.support import only
 
-PACK = 250
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.Decoder(list[LogRecord]).decode
 

@@ -24,7 +24,9 @@ from schemas.kafka import KafkaConfig
 from tests.faults.support import Running, only
 from tests.infra.support import wait_for
 
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
+PACK = 250
+"""Events in one record of Kafka, where they are packed."""
 _APPLIED = (
     "SELECT sum(toInt64(JSONExtractInt(state, 'offset')) + 1) FROM checkpoint FINAL "
     "WHERE family = 'meta'"

@@ -16,10 +16,8 @@ from pipeline.log.kafka import KafkaLog
 from pipeline.runtimes.publisher import wall_clock_ms
 from schemas.records import LIVE, RecordKind
 from tests.bench.events import mixed_events
-from tests.bench.kafka.deployment import deployed
+from tests.bench.kafka.deployment import PACK, deployed
 
-PACK = 250
-"""Events in one record, a line each."""
 GROUP = 10_000
 
 

@@ -21,7 +21,7 @@ from tests.infra.support import wait_for
 
 WARM = 2_000
 BEAT_S = 0.1
-SECONDS = 20
+SECONDS = 15
 DRAIN_S = 30
 
 

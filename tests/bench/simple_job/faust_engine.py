@@ -9,6 +9,7 @@ import tempfile
 import faust
 from faust.types import StreamT
 
+from pipeline.runtimes.engine import calm_the_collector
 from tests.bench.simple_job import Answer
 from tests.bench.simple_job.goldpan_engine import answer
 from tests.bench.simple_job.topic import Topic, measure
@@ -18,6 +19,7 @@ def fetched(topic: Topic) -> list[bytes]:
     """Every value, through one of Faust's agents, with the settings of `goldpan worker`."""
     values: list[bytes] = []
     logging.disable()
+    calm_the_collector()
 
     async def work(directory: str) -> None:
         done = asyncio.Event()
