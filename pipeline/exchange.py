@@ -7,7 +7,7 @@ speaks these four.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -148,6 +148,9 @@ PROCESS = 65_535
 """The shard under which the checkpoint keeps what belongs to the whole process."""
 REPLAY = "replay"
 """The family under which a replay's checkpoint keeps what it is a replay of."""
+SINCE = "since"
+"""The family under which a shard's new owner keeps the number of its first checkpoint, which holds
+all that it took over: what has a lower number comes from one that lost the shard unawares."""
 
 
 @dataclass(slots=True)
@@ -211,9 +214,13 @@ class Store(Protocol):
 
 
 class Checkpoint:
-    """What a shard's states were at the last checkpoint, by family and key."""
+    """What a shard's states were at the last checkpoint, by family and key.
 
-    def __init__(self, items: Iterable[CheckpointItem] = ()) -> None:
+    `number` is the highest that one of them was written under, where the store counts.
+    """
+
+    def __init__(self, items: Iterable[CheckpointItem] = (), number: int = 0) -> None:
+        self.number = number
         self._states: dict[tuple[int, str], dict[str, str]] = {}
         for shard, family, key, state in items:
             if state is not None:
@@ -222,3 +229,10 @@ class Checkpoint:
     def of(self, shard: int, family: str) -> dict[str, str]:
         """The states of one family of one shard."""
         return self._states.get((shard, family), {})
+
+    def items(self, shard: int) -> Iterator[CheckpointItem]:
+        """All states of one shard."""
+        for (which, family), states in self._states.items():
+            if which == shard:
+                for key, state in states.items():
+                    yield CheckpointItem(shard, family, key, state)

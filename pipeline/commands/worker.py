@@ -19,7 +19,8 @@ from pipeline.errors import ConfigError
 from pipeline.log.groups import Member
 from pipeline.runtimes.assigned import Assigned
 from pipeline.runtimes.engine import calm_the_collector
-from pipeline.runtimes.faust_app import KafkaTopics, Worker
+from pipeline.runtimes.faust_app import STILL_S, KafkaTopics, Worker
+from pipeline.runtimes.lease import Lease
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.topology import TopologySettings
@@ -44,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
     stop = threading.Event()
     patience = Patience(tell, stop)
     with connect(options, patience) as client:
-        store = ClickHouseStore(client)
+        lease = Lease(STILL_S)
+        store = ClickHouseStore(client, lease.check)
         member = Member.of(cluster, store.identity(), client.place)
 
         def host(topics: KafkaTopics) -> Assigned:
@@ -52,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
 
         async def work() -> None:
             directory = options.data_dir / "faust"
-            await Worker(cluster, member, host, stop, directory=directory, tell=tell).run()
+            await Worker(
+                cluster, member, host, stop, lease=lease, directory=directory, tell=tell
+            ).run()
 
         calm_the_collector()
         asyncio.run(work())

@@ -16,7 +16,14 @@ from typing import Any, Protocol
 from pipeline.contribution import revision_of
 from pipeline.dedupe import MAX_IDS, WINDOW_MS
 from pipeline.errors import BrokerRefused, StoreRefused
-from pipeline.exchange import Checkpoint, CheckpointItem, Store, TransitionRow
+from pipeline.exchange import (
+    SINCE,
+    Checkpoint,
+    CheckpointItem,
+    Flush,
+    Store,
+    TransitionRow,
+)
 from pipeline.runtimes.engine import refuse_replay
 from pipeline.runtimes.partials import encode
 from pipeline.runtimes.patience import Patience
@@ -26,7 +33,8 @@ from pipeline.topology import Stage1, TopologySettings
 from schemas.records import LogRecord
 
 _TAKEOVER = 1_000_000
-"""A new owner's checkpoints outnumber what one that lost its shard unawares may still write."""
+"""A new owner's checkpoints outnumber what one that lost its shard unawares may still write; see
+`Assigned._take_over`."""
 _FAMILY = "owner"
 
 
@@ -97,23 +105,47 @@ class Assigned:
         bounds = self._topics.events()
         checkpoint = self._patience.insist(lambda: self._store.load(sorted(begin)))
         refuse_replay(checkpoint)
+        self._take_over(sorted(begin), checkpoint)
         for shard, offset in sorted(begin.items()):
             self._open_shard(shard, offset, bounds, checkpoint)
+
+    def _take_over(self, places: Sequence[int], checkpoint: Checkpoint) -> None:
+        """Write what was loaded down anew, as one's own.
+
+        Whoever had these places and stood still when they were taken away may yet write what it had
+        in hand. It does so under lower numbers, and that is void from now on.
+        """
+        for place in places:
+            version = self._owner_of(place, checkpoint).get("state_version", STATE_VERSION)
+            if version != STATE_VERSION:
+                msg = (
+                    f"the checkpoint of shard {place} has state version {version}, this Goldpan "
+                    f"knows {STATE_VERSION}: go back to the version that wrote it, or stop all "
+                    "workers and run 'goldpan rebuild'"
+                )
+                raise StoreRefused(msg)
+        self._number = max(self._number + 2, checkpoint.number + _TAKEOVER)
+        items: list[CheckpointItem] = []
+        for place in places:
+            old = (item for item in checkpoint.items(place) if item.family not in (_FAMILY, SINCE))
+            items.extend(old)
+            items.append(CheckpointItem(place, SINCE, "", str(self._number)))
+            items.append(self._owner(place, self._owner_of(place, checkpoint)))
+        flush = Flush(number=self._number, checkpoint=items)
+        self._patience.insist(lambda: self._store.write(flush))
+
+    @staticmethod
+    def _owner_of(place: int, checkpoint: Checkpoint) -> dict[str, Any]:
+        """What the last owner has said of itself."""
+        owner: dict[str, Any] = json.loads(checkpoint.of(place, _FAMILY).get("", "{}"))
+        return owner
 
     def _open_shard(
         self, shard: int, offset: int, bounds: LogBounds, checkpoint: Checkpoint
     ) -> None:
         """Load one shard; see `Engine.start` for what a generation is."""
         insist, store = self._patience.insist, self._store
-        owner: dict[str, Any] = json.loads(checkpoint.of(shard, _FAMILY).get("", "{}"))
-        if owner.get("state_version", STATE_VERSION) != STATE_VERSION:
-            msg = (
-                f"the checkpoint of shard {shard} has state version {owner['state_version']}, this "
-                f"Goldpan knows {STATE_VERSION}: go back to the version that wrote it, or stop all "
-                "workers and run 'goldpan rebuild'"
-            )
-            raise StoreRefused(msg)
-        self._number = max(self._number, owner.get("number", 0) + _TAKEOVER)
+        owner = self._owner_of(shard, checkpoint)
         meta = json.loads(checkpoint.of(shard, "meta").get("", '{"offset": -1}'))
         generation: int = owner.get("generation", 0)
         reach = int(checkpoint.of(shard, "reach").get("", 0)) - revision_of(generation, 0)
@@ -155,9 +187,8 @@ class Assigned:
         if partition not in self.sites:
             place = SITES + partition
             checkpoint = self._patience.insist(lambda: self._store.load([place]))
+            self._take_over([place], checkpoint)
             sites = Sites(partition, self._settings.shards, checkpoint)
-            owner = json.loads(checkpoint.of(place, _FAMILY).get("", "{}"))
-            self._number = max(self._number, owner.get("number", 0) + _TAKEOVER)
             bounds = self._topics.partials()
             if sites.identity != bounds.identity or sites.offset >= bounds.after[partition]:
                 sites.identity, sites.offset = bounds.identity, -1
@@ -229,5 +260,5 @@ class Assigned:
         self._dirty = False
 
     def _owner(self, place: int, more: dict[str, Any]) -> CheckpointItem:
-        said = {"state_version": STATE_VERSION, "number": self._number, **more}
+        said = {**more, "state_version": STATE_VERSION}
         return CheckpointItem(place, _FAMILY, "", json.dumps(said))

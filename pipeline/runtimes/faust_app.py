@@ -32,6 +32,7 @@ from pipeline.log.groups import Member, refuse_others
 from pipeline.log.kafka import KafkaLog, KafkaReader, check_format, record_of
 from pipeline.log.topics import identity_of
 from pipeline.runtimes.assigned import Assigned, LogBounds
+from pipeline.runtimes.lease import Lease
 from pipeline.runtimes.publisher import make_directory
 from schemas.records import LIVE, LogRecord, RecordKind
 
@@ -44,6 +45,10 @@ _RELEASE_S = 20.0
 _BROKER_PAUSE_S = 1.0
 _SESSION_S = 10.0
 """How long a worker may be silent before its partitions go to others: those of a killed one too."""
+STILL_S = 0.6 * _SESSION_S
+"""How long it may stand still and go on writing: the session, less the fifth of it that the last
+heartbeat may be ago, and less a margin."""
+_BEAT_S = 0.5
 
 
 class KafkaTopics:
@@ -120,6 +125,7 @@ class Worker:
         member: who joins the group.
         host: makes the core's host.
         stop: set, ends waiting for the store.
+        lease: is kept alive here, and asked wherever something is written.
         directory: where Faust keeps what it keeps: nothing of value.
         tell: is given a sentence when something happens.
     """
@@ -131,12 +137,14 @@ class Worker:
         host: Host,
         stop: threading.Event,
         *,
+        lease: Lease,
         directory: Path,
         tell: Callable[[str], None],
     ) -> None:
         make_directory(directory)
         self._events = cluster.topics.name_of("events")
         self._stop = stop
+        self._lease = lease
         self._tell = tell
         self._host = host
         self._kafka = KafkaTopics(cluster, member, stop)
@@ -174,7 +182,9 @@ class Worker:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await self.app.start()
+        self._lease.renew()
         work = asyncio.create_task(self._work())
+        beating = asyncio.create_task(self._beat())
         waiting = asyncio.create_task(ended.wait())
         try:
             await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -188,6 +198,7 @@ class Worker:
                         await self._flush()
         finally:
             waiting.cancel()
+            beating.cancel()
             self._stop.set()
             await self.app.stop()
             self._thread.shutdown(wait=False)
@@ -207,12 +218,17 @@ class Worker:
         self._rebalancing = True
         try:
             async with asyncio.timeout(_RELEASE_S), self._alone:
-                await self._flush()
+                if why := self._lease.lost:
+                    self._tell(why)
+                else:
+                    await self._flush()
         except (TimeoutError, GoldpanError) as error:
             # The core may be in the middle of a call that waits for the store: it cannot be let go
             # of here, and its partitions belong to others now. They start from the checkpoint.
-            self._tell(f"partitions are taken away while the store is away ({error}); ending")
+            why = str(error) or "the store is away"
+            self._tell(f"partitions are taken away, and what is applied is not written: {why}")
             os._exit(1)
+        self._lease.renew()
         self._assigned = self._host(self._kafka)
         self._waiting.clear()
         self._applied.clear()
@@ -223,6 +239,11 @@ class Worker:
         shards = sorted(tp.partition for tp in assigned if tp.topic == self._events)
         self._tell(f"assigned shards: {', '.join(map(str, shards)) or 'none'}")
         self._looked = self._rebalancing = False
+
+    async def _beat(self) -> None:
+        while True:
+            self._lease.beat()
+            await asyncio.sleep(_BEAT_S)
 
     # -- the core's side ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ flush written twice leaves every view unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
@@ -16,6 +16,7 @@ from pipeline.dedupe import EventKey
 from pipeline.entity import EntityKey
 from pipeline.exchange import (
     PROCESS,
+    SINCE,
     Checkpoint,
     CheckpointItem,
     Flush,
@@ -36,10 +37,16 @@ _LETTERS = "SELECT shard, generation, offset FROM dead_letters WHERE shard = %(s
 
 
 class ClickHouseStore:
-    """The store of one process, over one connection."""
+    """The store of one process, over one connection.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: the connection.
+        allowed: raises where this process may not write any more; asked before every insert.
+    """
+
+    def __init__(self, client: Client, allowed: Callable[[], None] = lambda: None) -> None:
         self._client = client
+        self._allowed = allowed
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -59,10 +66,14 @@ class ClickHouseStore:
     def load(self, shards: Sequence[int]) -> Checkpoint:
         """See `Store.load`."""
         rows = self._client.execute(
-            "SELECT shard, family, key, state FROM checkpoint FINAL WHERE shard IN %(shards)s",
+            "SELECT shard, family, key, state, revision FROM checkpoint FINAL "
+            "WHERE shard IN %(shards)s",
             {"shards": (*shards, PROCESS)},
         )
-        return Checkpoint([CheckpointItem(*row) for row in rows])
+        since = {shard: int(state) for shard, family, _, state, _ in rows if family == SINCE}
+        valid = [row for row in rows if row[4] >= since.get(row[0], 0)]
+        number = max((row[4] for row in valid), default=0)
+        return Checkpoint([CheckpointItem(*row[:4]) for row in valid], number)
 
     def highest_generation(self) -> int:
         """See `Store.highest_generation`."""
@@ -239,6 +250,7 @@ class ClickHouseStore:
 
     def _insert(self, table: schema.Table, columns: tables.Columns) -> None:
         if columns[0]:
+            self._allowed()
             self._client.insert(table.name, table.columns, columns)
 
     def _checkpoint(self, items: Sequence[CheckpointItem], number: int) -> None:
@@ -252,6 +264,7 @@ class ClickHouseStore:
             ],
             6,
         )
+        self._allowed()
         self._client.insert(
             schema.CHECKPOINT.name,
             schema.CHECKPOINT.columns,

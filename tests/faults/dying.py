@@ -1,4 +1,5 @@
-"""Runs `goldpan` and kills it, its store, or both, at the n-th time that it comes to one place.
+"""Runs `goldpan` and kills it, its store, or both, or has it stand still, at the n-th time that it
+comes to one place.
 
     python -m tests.faults.dying VICTIM PLACE WHEN N -- ingest FILE ...
 
@@ -44,7 +45,7 @@ def die_at(victim: str, place: str, when: str, number: int, store: Path) -> None
 
 
 def strike(victim: str, store: Path) -> None:
-    """Kill, and leave a note that it was done."""
+    """Kill or stop, and leave a note that it was done."""
     (store.parent / "struck").touch()
     if victim in {"store", "both"}:
         server = clickhouse.status(store)
@@ -52,6 +53,8 @@ def strike(victim: str, store: Path) -> None:
             os.kill(server.pid, signal.SIGKILL)
     if victim in {"pipeline", "both"}:
         os.kill(os.getpid(), signal.SIGKILL)
+    if victim == "still":
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 if __name__ == "__main__":
