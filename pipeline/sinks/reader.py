@@ -1,7 +1,8 @@
 """SQL that only reads flows in, named columns and rows flow out: the boards' and queries' path.
 
-Every query is sent with `readonly`, and looked at before: the engine lets a read-only query read
-the server's files and addresses, so functions that do so are refused here, as are settings.
+Every query is read-only, by its account or by a setting that is sent with it, and looked at before:
+the engine lets a read-only query read the server's files and addresses, so functions that do so are
+refused here, as are settings.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from clickhouse_driver import Client as DriverClient
 
 from pipeline.errors import InputError
 from pipeline.sinks.client import Client, Rows
@@ -48,14 +51,21 @@ class Bounds:
     seconds: int = 30
     rows: int = 100_000
 
-    def settings(self) -> Mapping[str, int | str]:
-        """Return them as settings; `readonly` comes last, as nothing can be set after it."""
-        return {
+    def settings(self, readonly: int) -> Mapping[str, int | str]:
+        """Return them as settings, as far as an account may set any.
+
+        Args:
+            readonly: of the account. One with 1 may set nothing, so that its own bounds hold; one
+                with 2 all but `readonly`, which else comes last, as nothing can be set after it.
+        """
+        if readonly == 1:
+            return {}
+        bounds: dict[str, int | str] = {
             "max_execution_time": self.seconds,
             "max_result_rows": self.rows,
             "result_overflow_mode": "throw",
-            "readonly": 1,
         }
+        return bounds if readonly else bounds | {"readonly": 1}
 
 
 class Reader(Client):
@@ -63,6 +73,8 @@ class Reader(Client):
 
     bounds = Bounds()
     _reaching: frozenset[str] | None = None
+    _readonly = 0
+    """That of the account."""
 
     def read(self, sql: str) -> Answer:
         """Run a query that a person wrote.
@@ -96,10 +108,24 @@ class Reader(Client):
 
     def read_shipped(self, sql: str) -> Answer:
         """Run a query that came with the product, whose text needs no second look."""
-        settings = dict(self.bounds.settings())
 
         def ask(driver: Any) -> Answer:
+            settings = dict(self.bounds.settings(self._readonly))
             rows, columns = driver.execute(sql, with_column_types=True, settings=settings)
             return Answer(tuple(columns), rows)
 
         return self._call(ask)
+
+    def _connect(self) -> DriverClient:
+        driver = super()._connect()
+        wanted = dict(driver.settings)
+        driver.settings.clear()  # an account that may set nothing refuses a query that does
+        try:
+            rows = driver.execute("SELECT value FROM system.settings WHERE name = 'readonly'")
+        except BaseException:
+            driver.disconnect()
+            raise
+        self._readonly = int(rows[0][0])
+        if self._readonly != 1:
+            driver.settings.update(wanted)
+        return driver
