@@ -49,6 +49,8 @@ STILL_S = 0.6 * _SESSION_S
 """How long it may stand still and go on writing: the session, less the fifth of it that the last
 heartbeat may be ago, and less a margin."""
 _BEAT_S = 0.5
+_SILENT_S = 15.0
+"""Without a record for so long, it looks whether Kafka still lets it in: Faust would not say."""
 
 
 class KafkaTopics:
@@ -155,7 +157,7 @@ class Worker:
         self._alone = asyncio.Lock()
         self._rebalancing = False
         self._looked = False
-        self._flushed_at = 0.0
+        self._heard_at = self._flushed_at = 0.0
         # One thread, so that the core and its connections are used by one at a time.
         self._thread = ThreadPoolExecutor(1, "core")
         self.app = _app(cluster, member, directory)
@@ -181,10 +183,10 @@ class Worker:
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        await self.app.start()
         self._lease.renew()
-        work = asyncio.create_task(self._work())
         beating = asyncio.create_task(self._beat())
+        await self.app.start()
+        work = asyncio.create_task(self._work())
         waiting = asyncio.create_task(ended.wait())
         try:
             await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -200,7 +202,9 @@ class Worker:
             waiting.cancel()
             beating.cancel()
             self._stop.set()
-            await self.app.stop()
+            with suppress(TimeoutError):  # without a broker that lets it in Faust would not end
+                async with asyncio.timeout(_RELEASE_S):
+                    await self.app.stop()
             self._thread.shutdown(wait=False)
             self._kafka.close()
 
@@ -218,7 +222,7 @@ class Worker:
         self._rebalancing = True
         try:
             async with asyncio.timeout(_RELEASE_S), self._alone:
-                if why := self._lease.lost:
+                if self._applied and (why := self._lease.lost):
                     self._tell(why)
                 else:
                     await self._flush()
@@ -259,10 +263,11 @@ class Worker:
 
     async def _round(self) -> int:
         """Apply what waits and flush if it is time; returns how many there were."""
-        if not self._looked:
+        if not self._looked or time.monotonic() - self._heard_at > _SILENT_S:
+            self._looked = False
             with suppress(BrokerUnavailable):  # the next round looks again
                 await self._in_thread(self._kafka.look)
-                self._looked = True
+                self._looked, self._heard_at = True, time.monotonic()
             if not self._looked:
                 return 0
         async with self._room:
@@ -272,6 +277,7 @@ class Worker:
         current = self.app.consumer_generation_id
         batch = [event for event in batch if event.message.generation_id == current]
         if batch:
+            self._heard_at = time.monotonic()
             await self._in_thread(self._apply, batch)
             self._applied.extend(batch)
         if self._applied and time.monotonic() - self._flushed_at >= FLUSH_S:

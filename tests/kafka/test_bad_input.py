@@ -13,17 +13,19 @@ from pathlib import Path
 import pytest
 from clickhouse_driver import Client
 
+from infra import kafka
 from pipeline.__main__ import main
 from pipeline.log.cluster import Cluster, ConfigResource, ConfigResourceType, KafkaProducer
 from pipeline.log.kafka import KafkaReader
+from pipeline.runtimes.publisher import wall_clock_ms
 from schemas.records import LIVE, RecordKind
-from tests.faults.support import Running
+from tests.faults.support import Running, only
 from tests.gateway.support import Gateway, queued
 from tests.infra.support import wait_for
 
 PATIENCE_S = 120.0
-NOW = 1_767_225_600_000
-"""2026-01-01; what is put on the topic says it happened then."""
+NOW = wall_clock_ms()
+"""The present: a broker lets go of records that are older than it keeps them."""
 Words = list[str]
 
 
@@ -63,8 +65,7 @@ def put(cluster: Cluster, *records: dict[str, object]) -> None:
 
 
 def content(number: int, **more: object) -> bytes:
-    event = queued(number, **more) | {"occurred_at": "2026-01-01T00:00:00+00:00"}
-    return json.dumps(event).encode()
+    return json.dumps(queued(number, **more)).encode()
 
 
 def test_records_that_nobody_should_have_written(
@@ -219,3 +220,44 @@ def test_one_process_at_a_time_takes_events_in(
             gateway.process.kill()
             gateway.process.wait()
             assert "Traceback" not in gateway.said
+
+
+def with_login(directory: Path, place: str, password: str, prefix: str) -> Words:
+    """The options of a deployment that logs in."""
+    (directory / "password").write_text(password)
+    login = {
+        "user": "goldpan",
+        "password_file": str(directory / "password"),
+        "mechanism": "PLAIN",
+    }
+    config = {"format": 1, "login": login, "topics": {"prefix": prefix, "shards": 2}}
+    (directory / "login.yaml").write_text(json.dumps(config))
+    return ["--kafka", place, "--kafka-config", str(directory / "login.yaml")]
+
+
+def worker_with(words: Words, database: str, directory: Path) -> Running:
+    place = ["--clickhouse", database, "--data-dir", str(directory / "worker")]
+    return Running([sys.executable, "-m", "pipeline", "worker", *words, *place], directory)
+
+
+def test_a_worker_logs_in_and_a_wrong_password_is_said(
+    broker: kafka.Broker, cluster: Cluster, database: str, tmp_path: Path
+) -> None:
+    assert main(["migrate", "--clickhouse", database]) == 0
+    place, prefix = f"{broker.host}:{broker.sasl_port}", cluster.topics.prefix
+    put(cluster, {"key": b"customer:u", "value": content(1)})
+    refused = worker_with(with_login(tmp_path, place, "wrong", prefix), database, tmp_path).ended()
+    assert refused.status == 1
+    (said,) = refused.err.splitlines()
+    assert said.startswith(f"goldpan: Kafka at {place} does not let user 'goldpan' in (")
+    assert said.endswith(
+        "check the login in the file that --kafka-config names, and the password file that it names"
+    )
+    worker = worker_with(with_login(tmp_path, place, broker.password, prefix), database, tmp_path)
+    try:
+        sql = "SELECT count() FROM contacts FINAL"
+        wait_for(lambda: only(database, sql) == 1, PATIENCE_S)
+        worker.process.terminate()
+        assert worker.ended().status == 0
+    finally:
+        worker.kill()
