@@ -192,6 +192,8 @@ def test_one_process_at_a_time_takes_events_in(
     first = gateways[0]
     try:
         wait_for(lambda: first.ask("GET", "/readyz").status == 200, PATIENCE_S)
+        with KafkaReader(cluster) as reader:  # its first ticks tell of it
+            wait_for(lambda: sum(reader.bounds()[1]) >= 4, PATIENCE_S)
         (tmp_path / "events").write_bytes(content(1))
         other = ["ingest", str(tmp_path / "events"), "--format", "jsonl", *words]
         assert main([*other, "--data-dir", str(tmp_path / "other")]) == 1
