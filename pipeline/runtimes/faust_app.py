@@ -180,6 +180,7 @@ class Worker:
         Raises:
             GoldpanError: the store or Kafka refuses to go on.
         """
+        threading.excepthook = _tell_of_faults_only
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -205,7 +206,8 @@ class Worker:
             with suppress(TimeoutError):  # without a broker that lets it in Faust would not end
                 async with asyncio.timeout(_RELEASE_S):
                     await self.app.stop()
-            self._thread.shutdown(wait=False)
+            # What it was doing when the work was cancelled still uses the store's connection.
+            self._thread.shutdown()
             self._kafka.close()
 
     # -- called by Faust ------------------------------------------------------------------------
@@ -314,6 +316,12 @@ class Worker:
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+def _tell_of_faults_only(end: threading.ExceptHookArgs) -> None:
+    """Say nothing of a thread that was cancelled: Faust's is, which stops while Kafka is away."""
+    if not issubclass(end.exc_type, asyncio.CancelledError):
+        threading.__excepthook__(end)
 
 
 def _app(cluster: Cluster, member: Member, directory: Path) -> faust.App:
