@@ -152,9 +152,15 @@ def open_alerts(lang: Lang) -> table.Panel:
             mappings=looks.words({rule: (say(text, lang), "") for rule, text in rules.items()}),
         ),
         "place": Column(name=Text(zh="对象", en="Where")),
-        "value": Column(name=Text(zh="值", en="Value"), decimals=0, align="right", width=80),
+        "value": Column(
+            name=Text(zh="触发时", en="When raised"),
+            unit="percent",
+            decimals=0,
+            align="right",
+            width=120,
+        ),
         "since": Column(
-            name=Text(zh="自", en="Since"), unit="dateTimeAsLocal", width=150, align="right"
+            name=Text(zh="起始", en="Since"), unit="dateTimeAsLocal", width=150, align="right"
         ),
     }
     return listing(
@@ -176,7 +182,7 @@ def freshness(lang: Lang) -> stat.Panel:
         "  SELECT if(count() = 0, NULL, greatest(0, dateDiff('second', max(stored_at), now64(3))))"
         " AS age\n  FROM checkpoint WHERE family = 'process'\n)"
     )
-    words = Text(zh="写入 ≤10 秒前", en="written ≤ 10 s ago")
+    words = Text(zh="写入 ≤ 10 秒前", en="written ≤ 10 s ago")
     description = Text(
         zh="距管道最近一次写入的秒数；无来电时也每秒写入。超过 60 秒，其他面板不再代表现状",
         en=(

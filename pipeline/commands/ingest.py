@@ -211,7 +211,7 @@ def _summary(file: Path, source: Source, result: IngestResult) -> None:
     print(f"{file.name}: {result.events:,} events are in", end="")
     print(f", {result.resumed_after:,} of them from an earlier run" if result.resumed_after else "")
     if result.rejected:
-        print(f"  dead letters: {result.rejected:,}; see 'goldpan dead-letters list'")
+        print(f"  not counted, dead letters: {result.rejected:,}; see 'goldpan dead-letters list'")
     for what, count in sorted(source.repairs.items()):
         print(f"  mended: {count:,} x {what}")
     for what, count in sorted(source.skipped.items()):

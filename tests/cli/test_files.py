@@ -35,7 +35,7 @@ def test_a_bank_file_with_16_fields_in_some_rows(
     said = goldpan("ingest", file, "--format", "bank-calls")
 
     assert (said.status, said.err) == (0, "")
-    assert "  dead letters: 1; see 'goldpan dead-letters list'\n" in said.out
+    assert "  not counted, dead letters: 1; see 'goldpan dead-letters list'\n" in said.out
     assert "  mended: 1 x priority and type run together: split\n" in said.out
     with Client.from_url(database) as client:
         assert client.execute("SELECT reason, detail FROM dead_letters FINAL") == [

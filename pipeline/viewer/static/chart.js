@@ -28,7 +28,13 @@ export function timeseries(panel, frame, context, size) {
   drawing.append(...limits(series[0].field, plot));
   const step = stepOf(times, context);
   if (bars) drawing.append(...stacked(series, times, step, plot));
-  else series.forEach((s) => drawing.append(...line(s, times, step, plot)));
+  else {
+    // A step that began before the range starts left of the plot, which cuts it off.
+    const wide = plot.right - plot.left;
+    const inside = svg('svg', { x: plot.left, y: 0, width: wide, height, viewBox: `${plot.left} 0 ${wide} ${height}` });
+    series.forEach((s) => inside.append(...line(s, times, step, plot)));
+    drawing.append(inside);
+  }
   pointAt(drawing, plot, times, step, series, context);
   return [drawing, legend];
 }
@@ -45,7 +51,7 @@ function axes(drawing, context, { width, height }, values, field) {
   const label = (value) => format.inUnit(value, field.unit, value % 1 ? 1 : 0).join(
     field.unit === 'percent' ? '' : ' ',
   ).trim();
-  const most = Math.max(...values.filter((v) => v !== null), 0);
+  const most = Math.max(...values.filter((v) => v !== null), ...limitsOf(field).map(({ value }) => value), 0);
   const percent = field.unit === 'percent';
   const ticks = nice(percent ? Math.min(Math.max(most, 10), 100) : Math.max(most, 1), height, percent);
   const top = ticks[ticks.length - 1];
@@ -85,9 +91,14 @@ function nice(most, height, percent) {
   return ticks;
 }
 
-function limits(field, plot) {
+// The thresholds that are drawn, and so must be within the scale.
+function limitsOf(field) {
   if (!field.custom.thresholdsStyle || field.custom.thresholdsStyle.mode === 'off') return [];
-  return field.thresholds.steps.filter((step) => step.value !== null).map(({ value, color }) => {
+  return field.thresholds.steps.filter((step) => step.value !== null);
+}
+
+function limits(field, plot) {
+  return limitsOf(field).map(({ value, color }) => {
     const y = plot.y(value);
     return svg('line', { class: 'limit', x1: plot.left, x2: plot.right, y1: y, y2: y, style: { stroke: color } });
   });

@@ -68,7 +68,7 @@ class Board {
 
   place(panel) {
     const { x, y, w, h } = panel.gridPos;
-    const body = el('div', { class: 'body' });
+    const body = el('div', { class: 'body' }, el('p', { class: 'empty' }, this.format.words.loading));
     this.bodies.set(panel.id, body);
     return el('section', {
       class: panel.type, 'data-panel': panel.id,
@@ -153,6 +153,8 @@ class Board {
       return select;
     };
     const shown = variables.filter((v) => !v.hidden && v.options.length);
+    // A board with one range says which.
+    const minutes = ranges.length ? null : /^now-(\d+)m$/.exec(start);
     this.choices.replaceChildren(
       ...shown.map((v) => (v.options.length > 1 ? list(v.label, v.options, v.value, `var-${v.name}`)
         : el('span', { class: 'only' }, v.options[0][1]))),
@@ -161,6 +163,7 @@ class Board {
         button.addEventListener('click', () => go('from', range.from));
         return button;
       }),
+      ...(minutes ? [el('span', { class: 'only' }, this.format.words.last(minutes[1]))] : []),
     );
   }
 
