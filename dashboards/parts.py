@@ -8,7 +8,16 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 
 from dashboards import looks
 from dashboards.board import uid
-from dashboards.panels import Column, listing, number, state_column, trend, with_state
+from dashboards.panels import (
+    DECIMALS,
+    Column,
+    listing,
+    number,
+    state_column,
+    trend,
+    unit_of,
+    with_state,
+)
 from dashboards.queries import CONFIG, SITE, grouped, named, series, shown, state
 from dashboards.words import Lang, described, say
 from schemas.catalogue import Limits
@@ -18,6 +27,11 @@ STALE = Limits(warn=10, crit=60)
 """Seconds without a write after which a board is old, and after which it says nothing any more."""
 QUEUE_GAP = Limits(warn=0, crit=-10)
 """Points above a queue's own target; the rule SL_LOW fires at 10 below as well."""
+_OWN_TARGET = (
+    "coalesce(JSONExtract(config, 'queues', queue, 'target_pct', 'Nullable(Float64)'),"
+    " JSONExtract(config, 'defaults', 'service_level', 'target_pct', 'Nullable(Float64)'))"
+)
+"""SQL: the target that the site's configuration gives to `queue`."""
 
 
 def queues(lang: Lang) -> table.Panel:
@@ -29,8 +43,6 @@ def queues(lang: Lang) -> table.Panel:
     if limits is None:
         msg = "oldest_waiting: a board needs its limits"
         raise ValueError(msg)
-    own = "JSONExtract(config, 'queues', queue, 'target_pct', 'Nullable(Float64)')"
-    common = "JSONExtract(config, 'defaults', 'service_level', 'target_pct', 'Nullable(Float64)')"
     level = state("gap", QUEUE_GAP, "service_level_n", least)
     wait = f"if(calls_waiting = 0, NULL, {state('oldest_waiting', limits)})"
     sql = (
@@ -38,7 +50,7 @@ def queues(lang: Lang) -> table.Panel:
         f"SELECT queue, {named('queue', 'queues', lang)} AS name,\n"
         f"  nullIf(greatest(ifNull({level}, -1), ifNull({wait}, -1)), -1) AS state,\n"
         f"  {', '.join(waiting)}, agents_ready, service_level, target, abandon_rate, offered\n"
-        f"FROM (\nSELECT *, coalesce({own}, {common}) AS target, service_level - target AS gap\n"
+        f"FROM (\nSELECT *, {_OWN_TARGET} AS target, service_level - target AS gap\n"
         f"FROM (\n{grouped(calls, 'queue')}\n) AS c\n"
         f"FULL OUTER JOIN (\n{grouped(waiting, 'queue')}\n) AS w USING (queue)\n"
         f"LEFT JOIN (\n{grouped(('agents_ready',), 'queue')}\n) AS a USING (queue)\n"
@@ -106,8 +118,27 @@ def calls_over_time(lang: Lang, where: Sequence[str] = ()) -> timeseries.Panel:
     )
 
 
+def queue_service_level(lang: Lang, where: Sequence[str]) -> stat.Panel:
+    """The service level of one queue, judged by the queue's own target."""
+    metric = shown("service_level").metric
+    level = state("value - target", QUEUE_GAP, "sample", metric.min_sample)
+    sql = (
+        f"WITH {CONFIG}\n"
+        f"SELECT maxOrNull(value) AS service_level, maxOrNull({level}) AS state\n"
+        "FROM (\nSELECT service_level AS value, service_level_n AS sample, "
+        f"{_OWN_TARGET} AS target\n"
+        f"FROM (\n{grouped(('service_level',), 'queue', where)}\n)\n)"
+    )
+    panel = (
+        number(metric.name, sql, lang, unit=unit_of(metric, lang))
+        .decimals(DECIMALS[metric.unit])
+        .description(described(metric, lang))
+    )
+    return with_state(panel, lang, say(Text(zh="按本队列目标", en="by its own goal"), lang))
+
+
 def metric_over_time(name: str, lang: Lang, where: Sequence[str] = ()) -> timeseries.Panel:
-    """One metric, step by step, with its limits as dashed lines."""
+    """One metric, step by step, with its limits as dashed lines; a queue has limits of its own."""
     metric = shown(name).metric
     return (
         trend(
@@ -116,7 +147,7 @@ def metric_over_time(name: str, lang: Lang, where: Sequence[str] = ()) -> timese
             lang,
             {name: Column(metric, colour=looks.BLUE)},
             description=described(metric, lang),
-            limits=metric.limits,
+            limits=None if where else metric.limits,
         )
         # Rates of few calls say little: wider steps than for counts.
         .interval("5m")

@@ -7,7 +7,12 @@ from grafana_foundation_sdk.builders import dashboard, table
 from dashboards import looks
 from dashboards.board import Placed, Time, Variable, compose
 from dashboards.panels import Column, listing, tile, unit_of
-from dashboards.parts import calls_over_time, freshness, metric_over_time
+from dashboards.parts import (
+    calls_over_time,
+    freshness,
+    metric_over_time,
+    queue_service_level,
+)
 from dashboards.queries import CONFIG, SITE, named, shown, total
 from dashboards.words import Lang, say
 from schemas.measures import Text
@@ -23,8 +28,12 @@ RANGES = (
 
 def build(lang: Lang) -> dashboard.Dashboard:
     """Return the board of one queue in a language."""
-    stats = ("service_level", "abandon_rate", "asa", "aht", "offered")
-    tiles = [*(tile(name, total(name, THIS_QUEUE), lang) for name in stats), freshness(lang)]
+    stats = ("abandon_rate", "asa", "aht", "offered")
+    tiles = [
+        queue_service_level(lang, THIS_QUEUE),
+        *(tile(name, total(name, THIS_QUEUE), lang) for name in stats),
+        freshness(lang),
+    ]
     return compose(
         "queue",
         lang,

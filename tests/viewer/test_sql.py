@@ -115,6 +115,31 @@ def test_departments_are_called_by_their_names(
     assert "logistics" not in shown
 
 
+def answer_of(
+    place: str, title: str, values: Values, reader: Reader, day: tuple[datetime, datetime]
+) -> list[dict[str, Any]]:
+    """The rows of a board's panel."""
+    panel = next(panel for panel in BOARDS[place]["panels"] if panel["title"] == title)
+    sql = interpolate(panel["targets"][0]["rawSql"], values)
+    answer = reader.read_shipped(expand(sql, time_range(*day, "1m", 100)))
+    names = [name for name, _ in answer.columns]
+    return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+
+def test_a_queue_is_judged_alike_on_both_its_boards(
+    full: Reader, day: tuple[datetime, datetime]
+) -> None:
+    values = chosen(BOARDS["en/queue.json"], full)
+    rows = answer_of("en/wallboard.json", "Queues, worst first", values, full, day)
+    assert {row["target"] for row in rows} > {80.0}
+    for row in rows:
+        own = {**values, "queue": (row["queue"],)}
+        (tile,) = answer_of("en/queue.json", "Service level", own, full, day)
+        assert tile["service_level"] == row["service_level"]
+        if not row["calls_waiting"]:
+            assert tile["state"] == row["state"]
+
+
 @pytest.mark.parametrize("place", ["en/wallboard.json", "zh/wallboard.json"])
 def test_no_data_is_not_zero(place: str, empty: Reader, day: tuple[datetime, datetime]) -> None:
     board = BOARDS[place]
