@@ -224,7 +224,7 @@ def serve(
     Returns:
         The URL, where events are refused until they may come.
     """
-    first_key(options.data_dir)
+    first_key(options.data_dir, site.site)
     keys = KeyRing(options.data_dir / KEYS)
     judge = Judge(Privacy(hash_key(options.data_dir)))
 

@@ -41,8 +41,10 @@ def hash_key(directory: Path) -> bytes:
     return bytes.fromhex(text)
 
 
-def first_key(directory: Path) -> None:
-    """Make a key for everything, if there is no file of keys.
+def first_key(directory: Path, site: str) -> None:
+    """Make a key for every source of this site, if there is no file of keys.
+
+    Not for every site: what is sent under a site's name with a typing error would be on no board.
 
     Raises:
         ConfigError: it cannot be written.
@@ -54,7 +56,7 @@ def first_key(directory: Path) -> None:
     key = Key(
         name="first",
         sha256=digest(token),
-        site=ANY,
+        site=site,
         source=ANY,
         created_at=datetime.now(UTC).replace(microsecond=0),
     )

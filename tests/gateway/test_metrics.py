@@ -31,7 +31,9 @@ def test_events_are_counted_by_what_became_of_them(gateway: Gateway, query: Quer
     wait_for(lambda: query(marker) == [(1,)])
     before = samples(gateway)
     event = queued("counted", caller_name="wang")
-    assert gateway.send(event, event, {"event_id": "x"}, queued("c2") | {"site": 7}).status == 202
+    bad = {"event_id": "x"}, queued("c2") | {"queue": 7}
+    mistyped = queued("c3") | {"site": "exmaple"}
+    assert gateway.send(event, event, *bad, mistyped).status == 202
 
     def grown(name: str, label: str) -> float:
         key = (name, label)
@@ -39,6 +41,7 @@ def test_events_are_counted_by_what_became_of_them(gateway: Gateway, query: Quer
 
     assert grown("goldpan_events_received_total", "accepted") == 2
     assert grown("goldpan_events_received_total", "dead_letter") == 2
+    assert grown("goldpan_events_received_total", "refused") == 1
     assert grown("goldpan_fields_dropped_total", "") == 2
     wait_for(lambda: grown("goldpan_events_applied_total", "duplicate") == 1)
     assert grown("goldpan_events_applied_total", "applied") == 1
