@@ -24,8 +24,6 @@ from tests.gateway.support import Gateway, queued
 from tests.infra.support import wait_for
 
 PATIENCE_S = 120.0
-NOW = wall_clock_ms()
-"""The present: a broker lets go of records that are older than it keeps them."""
 Words = list[str]
 
 
@@ -53,12 +51,15 @@ def start(words: Words, tmp_path: Path) -> Iterator[Callable[[str], Running]]:
 
 
 def put(cluster: Cluster, *records: dict[str, object]) -> None:
-    """Put records on the topic as a producer of somebody else would."""
+    """Put records on the topic as a producer of somebody else would.
+
+    At present: a broker lets go of what is older than it keeps records.
+    """
     with cluster.plainly():
         producer = KafkaProducer(**cluster.options(), max_request_size=4 << 20)
         try:
             for record in records:
-                place = {"partition": 1, "timestamp_ms": NOW, **record}
+                place = {"partition": 1, "timestamp_ms": wall_clock_ms(), **record}
                 producer.send(cluster.topics.name_of("events"), **place).get(timeout=30)
         finally:
             producer.close()
