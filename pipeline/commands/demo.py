@@ -163,7 +163,8 @@ class _Show:
                 stop=self._stop,
                 progress=lambda moment: bar.update(task, completed=moment - start),
             )
-        while self._pipeline.backlog_bytes and not self._stop.wait(_LOOK_S):
+        pipeline = self._pipeline
+        while (pipeline.backlog_bytes or pipeline.unflushed) and not self._stop.wait(_LOOK_S):
             pass
         if not self._stop.is_set():
             events, spent_s = self._centre.events_said, time.monotonic() - began

@@ -168,10 +168,12 @@ class Embedded(Publisher):
 
     def step(self, limit: int = STEP_RECORDS) -> int:
         """Apply up to `limit` records; returns how many there were."""
-        records, self._position = self.log.read(self._position, limit)
+        records, position = self.log.read(self._position, limit)
+        # Before they leave the backlog: whoever looks from beside finds them in one of the two.
+        self.unflushed += len(records)
+        self._position = position
         if records:
             self.engine.process(records)
-            self.unflushed += len(records)
         return len(records)
 
     def flush_if_due(self) -> bool:
