@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import clickhouse
-from tests.bench import run
+from tests.bench import loads, run
 from tests.bench.events import call_events, mixed_events, write
 from tests.bench.kafka import kafka
 
@@ -125,9 +125,6 @@ def call_path(console: Console, directory: Path, events: int) -> None:
 
 def live(console: Console, directory: Path) -> None:
     """1,000 events a second over HTTP: from sending to seeing."""
-    table = Table(
-        title="1,000 events a second over HTTP for 30 s, beside 20 clients of a byte a second"
-    )
     columns = {
         "gateway_cpu": "gateway, CPU",
         "store_cpu": "store, CPU",
@@ -137,18 +134,15 @@ def live(console: Console, directory: Path) -> None:
         "seen_p50_ms": "seen p50, ms",
         "seen_p95_ms": "p95, ms (must be <= 2,000)",
     }
-    table.add_column("load")
-    for column in columns.values():
-        table.add_column(column, justify="right")
+    rows = []
     for name, meaning in (
         ("batches", "10 connections, 100 events a request"),
         ("connections", "1,000 connections, 1 event a request"),
     ):
         console.print(f"live: {meaning}", style="dim")
-        found = run("tests.bench.live", name, str(directory / name))
-        cells = (f"{found[key]:,.2f}" if "cpu" in key else f"{found[key]:,.0f}" for key in columns)
-        table.add_row(meaning, *cells)
-    console.print(table)
+        rows.append((meaning, run("tests.bench.live", name, str(directory / name))))
+    title = "1,000 events a second over HTTP for 30 s, beside 20 clients of a byte a second"
+    console.print(loads(title, columns, rows))
 
 
 def memory(console: Console, directory: Path, minutes: float) -> None:

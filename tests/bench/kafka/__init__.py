@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import run
+from tests.bench import loads, run
 from tests.bench.kafka.deployment import PACK, end
 
 SHARE = 25
@@ -116,7 +116,6 @@ def worker(console: Console, directory: Path, events: int) -> None:
 
 def delay(console: Console, directory: Path) -> None:
     """From publishing to seeing, at steady rates."""
-    table = Table(title="From publishing on Kafka to seeing, 15 s each (goal: p95 <= 3,000 ms)")
     columns = {
         "rate": "events/s sent",
         "p50_ms": "seen p50, ms",
@@ -125,13 +124,11 @@ def delay(console: Console, directory: Path) -> None:
         "workers_cpu": "workers, CPU",
         "store_cpu": "store, CPU",
     }
-    table.add_column("load")
-    for column in columns.values():
-        table.add_column(column, justify="right")
+    rows = []
     for rate, workers in DELAYS:
         meaning = f"{rate:,} events/s, {workers} worker{'s'[: workers - 1]}"
         console.print(f"delay on Kafka: {meaning}", style="dim")
         found = run("tests.bench.kafka.worker", "delay", directory, str(rate), str(workers))
-        cells = (f"{found[key]:,.2f}" if "cpu" in key else f"{found[key]:,.0f}" for key in columns)
-        table.add_row(meaning, *cells)
-    console.print(table)
+        rows.append((meaning, found))
+    title = "From publishing on Kafka to seeing, 15 s each (goal: p95 <= 3,000 ms)"
+    console.print(loads(title, columns, rows))
