@@ -98,6 +98,18 @@ def test_nothing_is_cut_off_or_overlaps(opened: Open, lang: str) -> None:
         page.close()
 
 
+def test_a_large_centres_numbers_fit(browser: Browser, tmp_path: Path) -> None:
+    with live_centre(tmp_path / "data") as large:
+        large.agents(**{f"a{n}": "ready" if n % 2 else "break" for n in range(2_400)})
+        page = browser.new_page()
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            page.goto(f"{large.url}/d/goldpan-wallboard-en")
+            expect(tile(page, "Agents")).to_have_text("1200 / 2400", timeout=30_000)
+            assert page.evaluate(CUT_OFF_OR_OVERLAPPING) == [], width
+        page.close()
+
+
 def report(centre: LiveCentre, metrics: tuple[str, ...], capsys: Any) -> dict[str, str]:
     """What `goldpan report` says of the whole minutes that the wallboard shows."""
     now = datetime.now(SITE.zone).replace(second=0, microsecond=0)

@@ -3,6 +3,11 @@
 import { el } from './dom.js';
 import { fieldOf, inkOn } from './format.js';
 
+// About how wide a text is, in times its size: so that a large number gets smaller before it is cut off.
+function widthOf(text) {
+  return [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : /[\p{L}\d%]/u.test(letter) ? 0.62 : 0.3), 0);
+}
+
 // The first field large, the following as bands below it, each in its own colour.
 export function stat(panel, frame, context) {
   const fields = frame.names.map((name, at) => {
@@ -12,7 +17,8 @@ export function stat(panel, frame, context) {
     return context.format.show(value, field, frame.kinds[at], context.now);
   });
   const [first, ...others] = fields;
-  const value = el('div', { class: first.none ? 'value none' : 'value' }, el('span', {}, first.text),
+  const ems = widthOf(first.text) + (first.unit ? 0.12 + 0.45 * widthOf(first.unit) : 0);
+  const value = el('div', { class: first.none ? 'value none' : 'value', style: { '--ems': ems } }, el('span', {}, first.text),
     first.unit ? el('small', {}, first.unit) : null);
   const bands = others.map((band) => el('div', {
     class: 'band', style: { background: band.colour, color: inkOn(band.colour ?? '#000000') },
