@@ -11,6 +11,7 @@ from dashboards.parts import calls_over_time, freshness, metric_over_time
 from dashboards.queries import SITE, ZONE, selection, shown, total
 from dashboards.words import Lang, described, say
 from schemas.measures import Text
+from schemas.units import UNITS, UNSAID
 
 COMPARED = ("service_level", "abandon_rate", "asa", "aht", "offered")
 BEFORE = {
@@ -123,7 +124,7 @@ def _better() -> str:
 
 def _labelled(name: str, lang: Lang) -> str:
     metric = shown(name).metric
-    unit = "" if metric.unit == "count" else f", {metric.unit}"
+    unit = "" if metric.unit in UNSAID else f", {say(UNITS[metric.unit], lang)}"
     return f"{say(metric.name, lang)}{unit}"
 
 

@@ -24,11 +24,29 @@ from dashboards.target import TIMESERIES, Query
 from dashboards.words import NO_DATA, STATE, Lang, described, goal, say
 from schemas.catalogue import Limits, Metric
 from schemas.measures import Text
+from schemas.units import UNITS, UNSAID
 
 Panel = stat.Panel | timeseries.Panel | table.Panel | bargauge.Panel | heatmap.Panel | text.Panel
-DECIMALS = {"%": 1, "s": 0, "min": 1, "h": 1, "count": 0, "ratio": 2}
-_UNITS = {"%": "percent", "count": "locale", "ratio": "none"}
-_SUFFIXES = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min"), "h": Text(zh="时", en="h")}
+DECIMALS = {
+    "count": 0,
+    "%": 1,
+    "s": 0,
+    "min": 1,
+    "h": 1,
+    "d": 1,
+    "ratio": 2,
+    "0-1": 2,
+    "per 10k": 2,
+    "per M": 1,
+    "score": 2,
+    "pts": 1,
+    "± pts": 1,
+    "money": 0,
+    "rank": 0,
+    "class": 0,
+    "=": 0,
+}
+_UNITS = {"%": "percent", "count": "locale", "money": "locale"}
 
 
 def unit_of(metric: Metric, lang: Lang) -> str:
@@ -36,8 +54,9 @@ def unit_of(metric: Metric, lang: Lang) -> str:
 
     Seconds stay seconds, as the report gives them: Grafana's own unit makes "2 mins" of 95 s.
     """
-    suffix = _SUFFIXES.get(metric.unit)
-    return _UNITS[metric.unit] if suffix is None else f"suffix: {say(suffix, lang)}"
+    if metric.unit in _UNITS:
+        return _UNITS[metric.unit]
+    return "none" if metric.unit in UNSAID else f"suffix: {say(UNITS[metric.unit], lang)}"
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ A column `state` says how a value stands to its limits, worst highest, so that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import Formula, Limits, Metric, load_catalogue
+from schemas.formula import denominator, to_sql
 from schemas.measures import BaseFamily
-from schemas.selection import Selection, select
+from schemas.selection import Selection, joined, select
 
 SITE = "${site:singlequote}"
 ZONE = "${zone:singlequote}"
@@ -50,21 +51,85 @@ def shown(name: str) -> Shown:
 
 
 def selection(names: Sequence[str], group: Sequence[str] = ()) -> Selection:
-    """Return the rows from which all these metrics are computed.
+    """Return the rows of one family from which all these metrics are computed.
 
     Raises:
         ValueError: they do not come from the same rows, or are levels.
     """
-    for name in names:
-        family = load_catalogue().families[shown(name).formula.family]
-        if isinstance(family, BaseFamily) and family.is_level:
-            msg = f"{name} is a level, which is not summed over a time: read it as it stands"
-            raise ValueError(msg)
+    rows = _selections(names, group)
+    if len(rows) > 1:
+        msg = f"{', '.join(names)}: joined from {', '.join(r.name for r in rows)}"
+        raise ValueError(msg)
+    return rows[0]
+
+
+def _selections(names: Sequence[str], group: Sequence[str]) -> tuple[Selection, ...]:
+    """Return the rows from which all these metrics are computed, by family."""
     first, *others = (select(load_catalogue(), shown(name).formula, group) for name in names)
     if any(other != first for other in others):
         msg = f"{', '.join(names)} do not come from the same rows"
         raise ValueError(msg)
+    if any(isinstance(rows.family, BaseFamily) and rows.family.is_level for rows in first):
+        msg = f"{', '.join(names)}: a level is not summed over a time: read it as it stands"
+        raise ValueError(msg)
     return first
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The parts of a query: what follows SELECT for each key and formula, and the rest of it."""
+
+    keys: list[str]
+    total: Callable[[str], str]
+    """A measure's total as SQL."""
+    found: str
+    """How many rows there were, as SQL."""
+    rest: str
+
+    def value(self, name: str) -> str:
+        """Return a metric as SQL."""
+        return to_sql(shown(name).formula.tree, self.total)
+
+    def sample(self, name: str) -> str | None:
+        """Return what a ratio is taken of, as SQL; None if the metric is no ratio."""
+        below = denominator(shown(name).formula.tree)
+        return None if below is None else to_sql(below, self.total)
+
+
+def _answer(
+    names: Sequence[str],
+    keys: Mapping[str, Callable[[Selection], str]],
+    where: Sequence[str],
+    group: Sequence[str],
+) -> _Answer:
+    """Return the parts of the query of metrics over the board's time, by `keys`.
+
+    A metric of one family is computed from its rows; one of several from their totals, joined.
+    """
+    rows = _selections(names, group)
+    formulas = [shown(name).formula for name in names]
+    by = f"\nGROUP BY {', '.join(keys)}" if keys else ""
+    is_listed = bool(set(group) & set(keys))
+    if len(rows) == 1:
+        made = [f"{key(rows[0])} AS {name}" for name, key in keys.items()]
+        rest = f"FROM {rows[0].source}\nWHERE {_during(rows[0], where)}{by}"
+        having = f"\nHAVING {rows[0].happened(formulas)}" if is_listed else ""
+        return _Answer(made, rows[0].total, "count()", rest + having)
+    parts = []
+    for one in rows:
+        measures: dict[str, Formula] = {}
+        for formula in formulas:
+            measures |= formula.of(one.name)
+        columns = [f"{key(one)} AS {name}" for name, key in keys.items()]
+        columns += [f"{one.value(formula)} AS {name}" for name, formula in measures.items()]
+        columns += [f"count() AS {one.name}_rows"]
+        having = f"\nHAVING {one.happened([*measures.values()])}" if is_listed else ""
+        parts.append(
+            f"SELECT {', '.join(columns)}\nFROM {one.source}\n"
+            f"WHERE {_during(one, where)}{by}{having}"
+        )
+    found = " + ".join(f"{one.name}_rows" for one in rows)
+    return _Answer([*keys], str, f"({found})", f"FROM {joined(parts, [*keys])}")
 
 
 def state(value: str, limits: Limits, sample: str = "", least: int | None = None) -> str:
@@ -80,18 +145,19 @@ def state(value: str, limits: Limits, sample: str = "", least: int | None = None
 
 def total(name: str, where: Sequence[str] = ()) -> str:
     """Return one row: a metric over the board's time, and its state if it has limits."""
-    one = shown(name)
-    rows = selection([name], ["queue"] if where else [])
-    value = rows.value(one.formula)
-    sample = rows.sample(one.formula)
-    limits = one.metric.limits
-    inner = f"SELECT if(count() = 0, NULL, {value}) AS {name}, {sample or 'count()'} AS sample"
+    metric = shown(name).metric
+    answer = _answer([name], {}, where, ["queue"] if where else [])
+    sample = answer.sample(name)
+    inner = (
+        f"SELECT if({answer.found} = 0, NULL, {answer.value(name)}) AS {name}, "
+        f"{sample or answer.found} AS sample"
+    )
     outer = name
-    if limits is not None:
-        least = one.metric.min_sample if sample else None
-        outer += f", {state(name, limits, 'sample', least)} AS state"
-    source = f"FROM {rows.source}\n  WHERE {_during(rows, where)}"
-    return f"SELECT {outer}\nFROM (\n  {inner}\n  {source}\n)"
+    if metric.limits is not None:
+        least = metric.min_sample if sample else None
+        outer += f", {state(name, metric.limits, 'sample', least)} AS state"
+    nested = f"{inner}\n{answer.rest}".replace("\n", "\n  ")
+    return f"SELECT {outer}\nFROM (\n  {nested}\n)"
 
 
 def series(names: Sequence[str], where: Sequence[str] = ()) -> str:
@@ -100,12 +166,12 @@ def series(names: Sequence[str], where: Sequence[str] = ()) -> str:
     Between the first and the last step, a count is 0 where nothing was counted, and a ratio has no
     value.
     """
-    rows = selection(names, ["queue"] if where else [])
-    values = ", ".join(f"{rows.value(shown(name).formula)} AS {name}" for name in names)
+    keys = {"time": lambda rows: f"$__timeInterval({rows.moment})"}
+    answer = _answer(names, keys, where, ["queue"] if where else [])
+    values = ", ".join(f"{answer.value(name)} AS {name}" for name in names)
     return (
-        f"SELECT $__timeInterval({rows.moment}) AS time, {values}\n"
-        f"FROM {rows.source}\nWHERE {_during(rows, where)}\n"
-        "GROUP BY time\nORDER BY time WITH FILL STEP toIntervalSecond($__interval_s)"
+        f"SELECT {answer.keys[0]}, {values}\n{answer.rest}\n"
+        "ORDER BY time WITH FILL STEP toIntervalSecond($__interval_s)"
     )
 
 
@@ -118,20 +184,14 @@ def now(name: str) -> str:
 
 def grouped(names: Sequence[str], by: str, where: Sequence[str] = ()) -> str:
     """Return metrics by a dimension, and `<name>_n`, the sample, of those that are ratios."""
-    rows = selection(names, [by])
+    answer = _answer(names, {by: lambda rows: rows.column(by)}, where, [by])
     values = []
     for name in names:
-        formula = shown(name).formula
-        values.append(f"{rows.value(formula)} AS {name}")
-        sample = rows.sample(formula)
+        values.append(f"{answer.value(name)} AS {name}")
+        sample = answer.sample(name)
         if sample is not None:
             values.append(f"{sample} AS {name}_n")
-    happened = rows.happened([shown(name).formula for name in names])
-    return (
-        f"SELECT {rows.column(by)} AS {by}, {', '.join(values)}\n"
-        f"FROM {rows.source}\nWHERE {_during(rows, where)}\n"
-        f"GROUP BY {by}\nHAVING {happened}"
-    )
+    return f"SELECT {answer.keys[0]}, {', '.join(values)}\n{answer.rest}"
 
 
 def _during(rows: Selection, where: Sequence[str]) -> str:

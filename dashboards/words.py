@@ -6,6 +6,7 @@ from typing import Literal
 
 from schemas.catalogue import Metric
 from schemas.measures import Text
+from schemas.units import UNITS, UNSAID
 
 Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
@@ -20,7 +21,6 @@ STATES = {
 }
 _AT_MOST = Text(zh="目标 ≤", en="goal ≤")
 _GOAL = {"H": Text(zh="目标 ≥", en="goal ≥"), "L": _AT_MOST, "B": _AT_MOST}
-_UNITS = {"s": Text(zh="秒", en="s"), "min": Text(zh="分", en="min")}
 
 
 def say(text: Text, lang: Lang) -> str:
@@ -32,9 +32,10 @@ def goal(metric: Metric, lang: Lang) -> str:
     """Return the value that a metric should keep to, such as "goal ≥ 80 %"; "" if there is none."""
     if metric.limits is None:
         return ""
-    unit = say(_UNITS[metric.unit], lang) if metric.unit in _UNITS else metric.unit
-    parts = (say(_GOAL[metric.direction], lang), f"{metric.limits.warn:g}", unit)
-    return " ".join(part for part in parts if part != "count")
+    parts = [say(_GOAL[metric.direction], lang), f"{metric.limits.warn:g}"]
+    if metric.unit not in UNSAID:
+        parts.append(say(UNITS[metric.unit], lang))
+    return " ".join(parts)
 
 
 def described(metric: Metric, lang: Lang) -> str:

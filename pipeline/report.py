@@ -8,7 +8,7 @@ Shards and revisions are merged by FINAL; metrics of different tables meet here 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -18,9 +18,9 @@ from pipeline.errors import ConfigError
 from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
-from schemas.formula import FormulaError, Number, Value, evaluate
+from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
 from schemas.measures import BaseFamily, FactFamily, NowFamily, Text, literal
-from schemas.selection import NotKeptError, Selection, select
+from schemas.selection import NotKeptError, Selection, joined, select
 
 Cell = Number | None
 
@@ -68,10 +68,8 @@ class ReportTable:
 
 @dataclass(frozen=True)
 class Query:
-    """One query: it gives the report's columns at `positions`, from one family and set."""
+    """One query: it gives the report's columns at `positions`, all from the same rows."""
 
-    family: str
-    dimension_set: str
     positions: tuple[int, ...]
     sql: str
 
@@ -81,7 +79,7 @@ class Report:
     """What is asked for.
 
     Args:
-        metrics: each `id`, `id:variant`, or `name=formula` over the measures of one family.
+        metrics: each `id`, `id:variant`, or `name=formula`.
         site: whose numbers.
         zone: the site's IANA time zone, which decides where days, weeks and months begin.
         by: the period; weeks begin on Monday.
@@ -118,7 +116,7 @@ class Report:
         return ReportTable(self.by, tuple(self.group), columns, rows)
 
     def queries(self) -> tuple[Query, ...]:
-        """Return the queries that the report runs, one per table and dimension set."""
+        """Return the queries that the report runs, one for all metrics of the same rows."""
         return self._queries(self.columns())
 
     def columns(self) -> tuple[Column, ...]:
@@ -169,17 +167,18 @@ class Report:
 
     def _queries(self, columns: Sequence[Column]) -> tuple[Query, ...]:
         self._check()
-        sources: dict[tuple[str, str], tuple[Selection, list[tuple[int, Formula]]]] = {}
+        asked: dict[tuple[tuple[str, str], ...], dict[int, Formula]] = {}
+        sources: dict[tuple[tuple[str, str], ...], tuple[Selection, ...]] = {}
         for position, column in enumerate(columns):
             if column.compiled is not None:
-                selection = self._select(column.label, column.compiled)
-                source = column.compiled.family, selection.dimension_set
-                sources.setdefault(source, (selection, []))[1].append((position, column.compiled))
-        queries = []
-        for (family, dimension_set), (selection, asked) in sources.items():
-            positions, formulas = zip(*asked, strict=True)
-            queries.append(Query(family, dimension_set, positions, self._sql(selection, formulas)))
-        return tuple(queries)
+                selections = self._select(column.label, column.compiled)
+                source = tuple((s.name, s.dimension_set) for s in selections)
+                sources[source] = selections
+                asked.setdefault(source, {})[position] = column.compiled
+        return tuple(
+            Query(tuple(formulas), self._sql(sources[source], [*formulas.values()]))
+            for source, formulas in asked.items()
+        )
 
     def _check(self) -> None:
         known = {d for family in self.catalogue.families.values() for d in family.dimensions}
@@ -198,18 +197,36 @@ class Report:
             msg = f"from {self.start.isoformat()} must come before to {self.end.isoformat()}"
             raise ConfigError(msg)
 
-    def _select(self, label: str, compiled: Formula) -> Selection:
+    def _select(self, label: str, compiled: Formula) -> tuple[Selection, ...]:
         try:
-            selection = select(self.catalogue, compiled, self.group)
+            selections = select(self.catalogue, compiled, self.group)
         except NotKeptError as error:
             msg = f"{label} {error}"
             raise ConfigError(msg) from error
-        if selection.time is None and (self.by != "total" or self.start or self.end):
+        has_past = all(selection.time is not None for selection in selections)
+        if not has_past and (self.by != "total" or self.start or self.end):
             msg = f"{label} is how things stand now and has no past: ask for it without a period"
             raise ConfigError(msg)
-        return selection
+        return selections
 
-    def _sql(self, selection: Selection, asked: Sequence[Formula]) -> str:
+    def _sql(self, selections: Sequence[Selection], asked: Sequence[Formula]) -> str:
+        """Return the query of formulas that are all computed from the same selections."""
+        keys = ["period", *self.group]
+        order = f"\nORDER BY {', '.join(keys)}"
+        if len(selections) == 1:
+            named = {f"value_{i}": formula for i, formula in enumerate(asked)}
+            return self._totals(selections[0], named) + order
+        parts = []
+        for selection in selections:
+            measures: dict[str, Formula] = {}
+            for formula in asked:
+                measures |= formula.of(selection.name)
+            parts.append(self._totals(selection, measures))
+        values = [f"{to_sql(f.tree, str)} AS value_{i}" for i, f in enumerate(asked)]
+        return f"SELECT {', '.join([*keys, *values])}\nFROM {joined(parts, keys)}{order}"
+
+    def _totals(self, selection: Selection, asked: Mapping[str, Formula]) -> str:
+        """Return the query of one selection: period, group, and each formula by its name."""
         if isinstance(selection.family, BaseFamily) and selection.family.is_level:
             periods = Levels(self.by, self.zone, self.start, self.end)
             return periods.sql(selection, asked, self.group, literal(self.site))
@@ -220,14 +237,13 @@ class Report:
             where.append(f"{selection.time} < {instant(self.end)}")
         period = PERIODS[self.by].format(time=selection.moment, zone=literal(self.zone))
         groups = [f"{selection.column(name)} AS {name}" for name in self.group]
-        values = [f"{selection.value(f)} AS value_{i}" for i, f in enumerate(asked)]
+        values = [f"{selection.value(formula)} AS {name}" for name, formula in asked.items()]
         return (
             f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
             f"FROM {selection.source}\n"
             f"WHERE {' AND '.join(where)}\n"
             f"GROUP BY {', '.join(['period', *self.group])}\n"
-            f"HAVING {selection.happened(asked)}\n"
-            f"ORDER BY {', '.join(['period', *self.group])}"
+            f"HAVING {selection.happened([*asked.values()])}"
         )
 
     def _period(self, value: object) -> str:
@@ -241,9 +257,9 @@ class Report:
         """Return a metric's value where its table has nothing: 0 for counts, none for ratios."""
         if column.compiled is None:
             return None
-        family = self.catalogue.families[column.compiled.family]
         totals: dict[str, Value] = {}
-        for name in column.compiled.measures:
+        for name, home in column.compiled.homes.items():
+            family = self.catalogue.families[home]
             if isinstance(family, BaseFamily):
                 totals[name] = {} if family.measures[name].kind == "histogram" else 0
             else:
@@ -263,10 +279,17 @@ def _cell(value: object) -> Cell:
 def usual_period(metrics: Sequence[str], catalogue: Catalogue) -> By:
     """Return the period of a report that names none: a day; the total of what is only of now."""
     known = [catalogue.metrics.get(spec.partition(":")[0]) for spec in metrics]
-    texts = [text for metric in known if metric for text in metric.formulas().values()]
-    families = {catalogue.compile(text).family for text in texts}
-    are_now = all(isinstance(catalogue.families[name], NowFamily) for name in families)
-    return "total" if families and are_now and None not in known else "day"
+    formulas = [
+        catalogue.compile(text)
+        for metric in known
+        if metric is not None
+        for text in metric.formulas().values()
+    ]
+    are_now = all(
+        any(isinstance(catalogue.families[name], NowFamily) for name in formula.families)
+        for formula in formulas
+    )
+    return "total" if formulas and are_now and None not in known else "day"
 
 
 def parse_moment(text: str, zone: str) -> datetime:

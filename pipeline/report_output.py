@@ -21,11 +21,11 @@ from rich.text import Text as Cells
 from pipeline.report import Cell, Column, ReportTable
 from schemas.measures import Text
 from schemas.site import SiteConfig
+from schemas.units import UNITS
 
 Lang = Literal["zh", "en"]
 
 NO_VALUE = "-"
-_DECIMALS = {"count": 2, "%": 2, "s": 2, "min": 2, "h": 2}
 _WORDS = {
     "period": Text(zh="时段", en="period"),
     "none": Text(zh="（无）", en="(none)"),
@@ -88,8 +88,7 @@ def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -
     for name in table.group:
         grid.add_column(name, no_wrap=True)
     for column in table.columns:
-        unit = "" if column.unit in ("", "count") else f" ({column.unit})"
-        grid.add_column(_in(column.name, lang) + unit, justify="right", no_wrap=True)
+        grid.add_column(_headed(column, lang), justify="right", no_wrap=True)
     for row in table.rows:
         values = (_shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
         groups = (
@@ -115,16 +114,22 @@ def _notes(table: ReportTable, lang: Lang) -> Iterator[str]:
         yield f"{_in(column.name, lang)}: {missing}{_in(column.note, lang)}"
 
 
+def _headed(column: Column, lang: Lang) -> str:
+    """Return a column's name with its unit."""
+    name = _in(column.name, lang)
+    return name if column.unit in ("", "count") else f"{name} ({_in(UNITS[column.unit], lang)})"
+
+
 def _shown(value: Cell, column: Column) -> str:
     """Return a number for a person.
 
-    Whole numbers stay whole; percentages and seconds have two decimals, a site's own formula four.
+    Whole numbers stay whole; what has a unit has two decimals, a site's own formula four.
     """
     if value is None:
         return NO_VALUE
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.{_DECIMALS.get(column.unit, 4)}f}"
+    return f"{value:,.{2 if column.unit else 4}f}"
 
 
 def _word(key: str, lang: Lang) -> str:

@@ -54,14 +54,18 @@ class Levels:
     end: datetime | None
 
     def sql(
-        self, selection: Selection, asked: Sequence[Formula], group: Sequence[str], site: str
+        self,
+        selection: Selection,
+        asked: Mapping[str, Formula],
+        group: Sequence[str],
+        site: str,
     ) -> str:
         """Return the query: period, group, and each formula's value at the period's end."""
         where = " AND ".join(selection.where(site))
-        measures = sorted(frozenset().union(*(formula.measures for formula in asked)))
+        measures = sorted(frozenset().union(*(formula.measures for formula in asked.values())))
         sums = [f"sum({TABLE}.{name}) AS {name}" for name in measures]
         groups = [f"{TABLE}.{name} AS {name}" for name in group]
-        values = [f"{selection.value(f)} AS value_{i}" for i, f in enumerate(asked)]
+        values = [f"{selection.value(formula)} AS {name}" for name, formula in asked.items()]
         known = f"FROM {selection.source} WHERE {where} AND {TABLE}.minute <= now()"
         low = f"(SELECT toInt64(toUnixTimestamp(min({TABLE}.minute))) {known})"
         high = f"(SELECT toInt64(toUnixTimestamp(max({TABLE}.minute))) {known})"
@@ -82,8 +86,7 @@ class Levels:
             f"WHERE {where} AND toUnixTimestamp({TABLE}.minute) <= high\n"
             f"GROUP BY {', '.join(['since', *group])}) AS {TABLE}\n"
             f"ARRAY JOIN arrayFilter(p -> p >= {TABLE}.since, periods) AS period\n"
-            f"GROUP BY {', '.join(['period', *group])}\n"
-            f"ORDER BY {', '.join(['period', *group])}"
+            f"GROUP BY {', '.join(['period', *group])}"
         )
 
     def _period(self, time: str) -> str:

@@ -18,8 +18,7 @@ from pydantic import Field, model_validator
 from schemas import formula
 from schemas.documents import Problem, nearest, read_document
 from schemas.measures import FactFamily, FactMeasure, Family, Id, Name, Strict, Text
-
-Unit = Literal["count", "%", "s", "min", "h", "ratio"]
+from schemas.units import Unit
 
 
 class Variant(Strict):
@@ -119,16 +118,29 @@ class DefinitionsFile(Strict):
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that can be computed: its tree, and the family whose measures it reads."""
+    """A formula that can be computed: its tree, and which family each of its measures is of."""
 
     text: str
     tree: formula.Node
-    family: str
+    homes: Mapping[str, str]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Return the families whose measures it reads, in the order of their names."""
+        return tuple(sorted(set(self.homes.values())))
 
     @property
     def measures(self) -> frozenset[str]:
         """Return the measures that it reads."""
-        return formula.measures(self.tree)
+        return frozenset(self.homes)
+
+    def of(self, family: str) -> dict[str, Formula]:
+        """Return its measures of one family, each as a formula of its own."""
+        return {
+            measure: Formula(measure, formula.Measured(measure), {measure: home})
+            for measure, home in sorted(self.homes.items())
+            if home == family
+        }
 
 
 @dataclass(frozen=True)
@@ -139,10 +151,10 @@ class Catalogue:
     metrics: Mapping[str, Metric]
 
     def compile(self, text: str) -> Formula:
-        """Compile a formula over the measures of one family.
+        """Compile a formula over measures, of one family or of several.
 
         Raises:
-            FormulaError: not a formula, an unknown measure, or measures of several families.
+            FormulaError: not a formula, or an unknown measure.
         """
         scalars: dict[str, str] = {}
         histograms: dict[str, str] = {}
@@ -151,15 +163,11 @@ class Catalogue:
                 is_histogram = getattr(definition, "kind", "sum") == "histogram"
                 (histograms if is_histogram else scalars)[measure] = name
         tree = formula.parse(text, scalars, histograms)
-        used = {m: scalars.get(m) or histograms[m] for m in formula.measures(tree)}
-        if not used:
+        homes = {m: scalars.get(m) or histograms[m] for m in formula.measures(tree)}
+        if not homes:
             msg = f"{text!r}: a formula reads at least one measure"
             raise formula.FormulaError(msg)
-        if len(set(used.values())) > 1:
-            listed = ", ".join(f"{m} ({f})" for m, f in sorted(used.items()))
-            msg = f"{text!r}: measures of one family only, not {listed}"
-            raise formula.FormulaError(msg)
-        return Formula(text, tree, next(iter(used.values())))
+        return Formula(text, tree, homes)
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong across definitions: names given twice, formulas in vain."""

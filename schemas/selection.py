@@ -1,6 +1,7 @@
 """Formulas and a breakdown in; table, filters and values of the one query that answers them, out.
 
-The report and the boards build their queries from these parts, so a metric has one SQL.
+The report and the boards build their queries from these parts, so a metric has one SQL. A formula
+over measures of several families is computed from their totals, joined by period and group.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import Catalogue, Formula
-from schemas.formula import denominator, to_sql
+from schemas.formula import to_sql
 from schemas.measures import BaseFamily, FactFamily, Family, NowFamily, literal
 
 TABLE = "t"
@@ -27,6 +28,7 @@ class Selection:
     Fact tables and gauges have no sets: any of their dimensions will do, and the set is "".
     """
 
+    name: str
     family: Family
     dimension_set: str = ""
 
@@ -68,12 +70,7 @@ class Selection:
 
     def value(self, formula: Formula) -> str:
         """Return a formula's value over a group's rows."""
-        return to_sql(formula.tree, self._total)
-
-    def sample(self, formula: Formula) -> str | None:
-        """Return what a ratio is taken of, over a group's rows; None if it is no ratio."""
-        below = denominator(formula.tree)
-        return None if below is None else to_sql(below, self._total)
+        return to_sql(formula.tree, self.total)
 
     def happened(self, formulas: Sequence[Formula]) -> str:
         """Return "anything was counted": withdrawn rows remain, as zeros."""
@@ -82,14 +79,14 @@ class Selection:
             return "count() > 0"
         used = {*frozenset().union(*(f.measures for f in formulas)), *family.presence}
         return " OR ".join(
-            f"arraySum(mapValues({self._total(name)})) != 0"
+            f"arraySum(mapValues({self.total(name)})) != 0"
             if family.measures[name].kind == "histogram"
-            else f"{self._total(name)} != 0"
+            else f"{self.total(name)} != 0"
             for name in family.kept(self.dimension_set)
             if name in used
         )
 
-    def _total(self, name: str) -> str:
+    def total(self, name: str) -> str:
         """Return a measure's total over a group's rows."""
         family = self.family
         if isinstance(family, FactFamily):
@@ -101,23 +98,63 @@ class Selection:
         return f"{function}({TABLE}.{name})"
 
 
-def select(catalogue: Catalogue, formula: Formula, group: Collection[str] = ()) -> Selection:
-    """Return the smallest declared selection that can break a formula down by `group`.
+def select(
+    catalogue: Catalogue, formula: Formula, group: Collection[str] = ()
+) -> tuple[Selection, ...]:
+    """Return the smallest declared selections that can break a formula down, one per family.
 
     Raises:
-        NotKeptError: there is none.
+        NotKeptError: a family has none.
     """
-    family = catalogue.families[formula.family]
     wanted = set(group)
-    if not isinstance(family, BaseFamily):
-        if wanted <= set(family.dimensions):
-            return Selection(family)
-        kept = f"any of {', '.join(family.dimensions)}"
-    else:
-        sets = {n: s for n, s in family.sets.items() if formula.measures <= {*family.kept(n)}}
-        fitting = [name for name, dimensions in sets.items() if wanted <= set(dimensions)]
-        if fitting:
-            return Selection(family, min(fitting, key=lambda name: len(family.sets[name])))
-        kept = "; or by ".join(", ".join(s) for s in sets.values() if s) or "nothing"
-    msg = f"is not kept by {', '.join(group)}; it can be grouped by {kept}"
+    found, kept = [], []
+    for name in formula.families:
+        fitting, offered = _fitting(name, catalogue.families[name], formula, wanted)
+        found.append(fitting)
+        kept.append(offered)
+    selections = tuple(selection for selection in found if selection is not None)
+    if len(selections) == len(found):
+        return selections
+    msg = f"is not kept by {', '.join(group)}; it can be grouped by {_common(kept)}"
     raise NotKeptError(msg)
+
+
+def _fitting(
+    name: str, family: Family, formula: Formula, wanted: set[str]
+) -> tuple[Selection | None, list[tuple[str, ...]]]:
+    """Return the smallest selection that keeps what is wanted, and all that can be."""
+    if not isinstance(family, BaseFamily):
+        fits = wanted <= set(family.dimensions)
+        return Selection(name, family) if fits else None, [family.dimensions]
+    measures = set(formula.of(name))
+    sets = {n: s for n, s in family.sets.items() if measures <= {*family.kept(n)}}
+    fitting = [n for n, dimensions in sets.items() if wanted <= set(dimensions)]
+    if not fitting:
+        return None, [*sets.values()]
+    smallest = min(fitting, key=lambda n: len(family.sets[n]))
+    return Selection(name, family, smallest), [*sets.values()]
+
+
+def _common(kept: Sequence[list[tuple[str, ...]]]) -> str:
+    """Say by what all families can be grouped, each of which has some tuples of dimensions."""
+    common = kept[0]
+    for others in kept[1:]:
+        both = [tuple(d for d in one if d in other) for one in common for other in others]
+        common = [s for s in dict.fromkeys(both) if not any({*s} < {*other} for other in both)]
+    return "; or by ".join(", ".join(s) for s in common if s) or "nothing"
+
+
+def joined(parts: Sequence[str], keys: Sequence[str]) -> str:
+    """Return what follows FROM: queries of totals, each by `keys`, as one.
+
+    Where a part has nothing for a key, its measures have their type's default: 0 for counts and
+    sums, no bins for histograms, NULL for what may be without a value.
+    """
+    source = f"(\n{parts[0]}\n)"
+    for part in parts[1:]:
+        if keys:
+            both = f"{source} AS a\nFULL OUTER JOIN (\n{part}\n) AS b USING ({', '.join(keys)})"
+        else:
+            both = f"{source} AS a\nCROSS JOIN (\n{part}\n) AS b"
+        source = f"(SELECT * FROM {both})"
+    return source

@@ -15,6 +15,7 @@ import pytest
 from clickhouse_driver import Client
 
 from infra import clickhouse, kafka
+from schemas.migrations import migrations
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 SUITES = ("faults", "real_data", "torture")
@@ -112,6 +113,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Broker]:
     directory = tmp_path_factory.mktemp("broker") / "数据 dir" / "kafka"
     yield kafka.start(directory)
     assert kafka.stop(directory)
+
+
+@pytest.fixture(scope="module")
+def store(server: clickhouse.Server, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A database of one module's tests, with the tables as the migrations make them."""
+    name = f"m{next(_NUMBERS)}_{request.module.__name__.rpartition('.')[2]}"
+    with Client(server.host, server.port, password=server.password) as client:
+        client.execute(f"CREATE DATABASE {name} ENGINE = Atomic")
+        client.execute(f"USE {name}")
+        for migration in migrations():
+            for statement in migration.statements:
+                client.execute(statement)
+        yield client
 
 
 @pytest.fixture

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from clickhouse_driver import Client
 
-from infra import clickhouse
 from pipeline.errors import ConfigError
 from pipeline.report import Report, usual_period
 from schemas.catalogue import load_catalogue
-from schemas.migrations import migrations
 from schemas.rows import AGENTS_NOW, QUEUES_NOW
 
 Cells = list[tuple[object, ...]]
 
 
-@pytest.fixture(scope="module")
-def store(server: clickhouse.Server) -> Iterator[Client]:
-    with Client(server.host, server.port, password=server.password) as client:
-        client.execute("CREATE DATABASE gauges ENGINE = Atomic")
-        client.execute("USE gauges")
-        for migration in migrations():
-            for statement in migration.statements:
-                client.execute(statement)
-        queue(client, queue="vip", shard=0, revision=1, waiting=9, talking=9)
-        queue(client, queue="vip", shard=0, revision=2, waiting=2, talking=1, ago_s=40)
-        queue(client, queue="vip", shard=1, revision=1, waiting=1, talking=0, ago_s=100)
-        queue(client, queue="calm", shard=0, revision=1, waiting=0, talking=3)
-        agent(client, "a", "ready", ["vip", "calm"])
-        agent(client, "b", "ready", ["vip"])
-        agent(client, "c", "talking", ["vip"])
-        agent(client, "d", "unknown", ["calm"])
-        agent(client, "e", "ready", ["vip"], domain="file:x")
-        yield client
+@pytest.fixture(scope="module", autouse=True)
+def rows(store: Client) -> None:
+    queue(store, queue="vip", shard=0, revision=1, waiting=9, talking=9)
+    queue(store, queue="vip", shard=0, revision=2, waiting=2, talking=1, ago_s=40)
+    queue(store, queue="vip", shard=1, revision=1, waiting=1, talking=0, ago_s=100)
+    queue(store, queue="calm", shard=0, revision=1, waiting=0, talking=3)
+    agent(store, "a", "ready", ["vip", "calm"])
+    agent(store, "b", "ready", ["vip"])
+    agent(store, "c", "talking", ["vip"])
+    agent(store, "d", "unknown", ["calm"])
+    agent(store, "e", "ready", ["vip"], domain="file:x")
 
 
 def put(client: Client, table: str, row: dict[str, Any], computed: dict[str, str]) -> None:

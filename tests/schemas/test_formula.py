@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from schemas.formula import (
     Negative,
     Node,
     Number,
+    Value,
     evaluate,
     measures,
     parse,
@@ -50,7 +51,7 @@ def parts(node: Node) -> Iterator[Node]:
         yield from parts(node.right)
 
 
-def in_range(node: Node, values: dict[str, int | None]) -> bool:
+def in_range(node: Node, values: Mapping[str, Value]) -> bool:
     """Whole numbers fit 64 bits and floats are finite, as the language promises no more."""
     results = [evaluate(part, values) for part in parts(node)]
     return all(r is None or (math.isfinite(r) and abs(r) < 2**63) for r in results)

@@ -30,11 +30,24 @@ def test_a_ratio_rests_on_its_denominator(text: str, below: str | None) -> None:
 
 def test_the_smallest_set_that_fits_is_read() -> None:
     answered = CATALOGUE.compile("answered / offered")
-    assert select(CATALOGUE, answered, []).dimension_set == "site"
-    assert select(CATALOGUE, answered, ["queue"]).dimension_set == "queue"
+    assert [rows.dimension_set for rows in select(CATALOGUE, answered, [])] == ["site"]
+    assert [rows.dimension_set for rows in select(CATALOGUE, answered, ["queue"])] == ["queue"]
     # Offers have no agent, so they are not kept by agent.
     with pytest.raises(NotKeptError, match="is not kept by agent_id; it can be grouped by"):
         select(CATALOGUE, answered, ["agent_id"])
+
+
+def test_families_are_broken_down_by_what_each_of_them_keeps() -> None:
+    rate = CATALOGUE.compile("complaints / answered")
+    chosen = {rows.name: rows.dimension_set for rows in select(CATALOGUE, rate, ["region"])}
+    assert chosen == {"calls": "product", "tickets": "region"}
+    assert [rows.dimension_set for rows in select(CATALOGUE, rate)] == ["site", "site"]
+    per_agent = CATALOGUE.compile("handled / ready_ms")
+    assert {rows.dimension_set for rows in select(CATALOGUE, per_agent, ["agent_id"])} == {"agent"}
+    with pytest.raises(
+        NotKeptError, match="by queue; it can be grouped by team, agent_id"
+    ):
+        select(CATALOGUE, per_agent, ["queue"])
 
 
 def test_a_metric_with_a_least_sample_says_what_it_rests_on() -> None:
