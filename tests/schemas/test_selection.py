@@ -44,9 +44,7 @@ def test_families_are_broken_down_by_what_each_of_them_keeps() -> None:
     assert [rows.dimension_set for rows in select(CATALOGUE, rate)] == ["site", "site"]
     per_agent = CATALOGUE.compile("handled / ready_ms")
     assert {rows.dimension_set for rows in select(CATALOGUE, per_agent, ["agent_id"])} == {"agent"}
-    with pytest.raises(
-        NotKeptError, match="by queue; it can be grouped by team, agent_id"
-    ):
+    with pytest.raises(NotKeptError, match="by queue; it can be grouped by team, agent_id"):
         select(CATALOGUE, per_agent, ["queue"])
 
 
