@@ -8,6 +8,7 @@ contact what was in force when it happened.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from schemas.adapters import AdapterName, AdapterNames
+from schemas.calendars import Calendar, CalendarName
 from schemas.documents import nearest
 from schemas.measures import Strict, Text
 
@@ -96,6 +98,8 @@ class Department(Strict):
     """Who settles what the desk cannot, by the code that stands in tickets and tasks."""
 
     name: Text
+    calendar: CalendarName | None = None
+    """When it is at work; the site's own calendar when not given."""
 
 
 class ContactTimeouts(Strict):
@@ -123,7 +127,7 @@ Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=Fa
 class TicketClocks(Strict):
     """What runs while a ticket is open; a clock that is not given does not run.
 
-    Calendar time. A ticket's own `due_at` comes before `resolution_hours`.
+    A ticket's own `due_at` comes before `resolution_hours`.
     """
 
     response_minutes: Minutes | None = None
@@ -131,6 +135,9 @@ class TicketClocks(Strict):
     resolution_hours: Hours | None = None
     silent_hours: Hours | None = None
     """Without any word of it."""
+    business: bool | CalendarName | None = None
+    """Whether only business time counts, and by which calendar: with `true` that of the ticket's
+    department, else the site's own. All time counts when not given."""
 
 
 class Tickets(Strict):
@@ -193,6 +200,9 @@ class SiteConfig(Strict):
     time_zone: Annotated[str, AfterValidator(zone_name)]
     defaults: Defaults = Defaults()
     queues: dict[QueueName, Queue] = Field(default_factory=dict)
+    calendars: dict[CalendarName, Calendar] = Field(default_factory=dict)
+    calendar: CalendarName | None = None
+    """The site's own: when the centre is at work."""
     departments: dict[DepartmentCode, Department] = Field(default_factory=dict)
     adapters: dict[AdapterName, AdapterNames] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
@@ -241,8 +251,8 @@ class SiteConfig(Strict):
 
 
 def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
-    """Return what is wrong only when a queue's own values meet the defaults, with its place."""
-    problems: list[tuple[tuple[str | int, ...], str]] = []
+    """Return what is wrong only when two parts of a configuration meet, with its place."""
+    problems: list[tuple[tuple[str | int, ...], str]] = [*_calendar_problems(site)]
     for queue in site.queues:
         limits = site.limits(queue)
         try:
@@ -250,6 +260,25 @@ def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
         except ValueError as error:
             problems.append((("queues", queue), str(error)))
     return problems
+
+
+def _calendar_problems(site: SiteConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield every name of a calendar that there is not."""
+    known = [*site.calendars]
+    named: list[tuple[tuple[str | int, ...], bool | str | None]] = [
+        (("calendar",), site.calendar),
+        (("tickets", "default", "business"), site.tickets.default.business),
+    ]
+    for code, department in site.departments.items():
+        named.append((("departments", code, "calendar"), department.calendar))
+    for priority, clocks in site.tickets.priorities.items():
+        named.append((("tickets", "priorities", priority, "business"), clocks.business))
+    for place, name in named:
+        if isinstance(name, str) and name not in site.calendars:
+            remedy = nearest(name, known) if known else "define it under calendars"
+            yield place, f"no calendar {name!r}; {remedy}"
+        elif name is True and site.calendar is None:
+            yield place, "the site has no calendar of its own; name one with the key `calendar`"
 
 
 def _first(own: float | None, default: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.commands.config import calendar_gaps
 from pipeline.config import (
     MAX_BYTES,
     canonical_json,
@@ -39,8 +41,15 @@ queues:
 contact_timeouts: {waiting_minutes: 60}
 retention: {raw_events_days: 30}
 ingest: {max_dead_letter_share: 0.1, min_records: 10}
-departments: {refunds: {name: {zh: 退款部, en: Refunds}}}
+departments: {refunds: {name: {zh: 退款部, en: Refunds}, calendar: office}}
 adapters: {zendesk: {departments: {"3": refunds}}}
+calendar: office
+calendars:
+  office:
+    hours: {mon-thu: ["09:00-13:00", "14:00-18:00"], fri: ["09:00-13:00"]}
+    holidays: [2025-10-02, 2026-09-21]
+    make_up_days: [2026-09-27]
+tickets: {default: {response_minutes: 60, business: true}, priorities: {low: {business: office}}}
 """
 
 
@@ -180,6 +189,69 @@ def test_the_canonical_text_is_the_configuration() -> None:
             'department: {"3"',
             "site.yaml:15: adapters.zendesk.department: unknown key; did you mean 'departments'?",
         ),
+        (
+            "calendar: office\n",
+            "calendar: ofice\n",
+            "site.yaml:16: calendar: no calendar 'ofice'; did you mean 'office'?",
+        ),
+        (
+            "en: Refunds}, calendar: office",
+            "en: Refunds}, calendar: shop",
+            "site.yaml:14: departments.refunds.calendar: no calendar 'shop'; known: office",
+        ),
+        (
+            "low: {business: office}",
+            "low: {business: shop}",
+            "site.yaml:22: tickets.priorities.low.business: no calendar 'shop'; known: office",
+        ),
+        (
+            "calendar: office\n",
+            "",
+            "site.yaml:21: tickets.default.business: the site has no calendar of its own; name one",
+        ),
+        (
+            '"14:00-18:00"',
+            '"12:30-18:00"',
+            "site.yaml:19: calendars.office.hours.mon-thu: 09:00-13:00 and 12:30-18:00 overlap; "
+            "make one of them, or move one",
+        ),
+        (
+            'fri: ["09:00-13:00"]',
+            'fri: ["22:00-06:00"]',
+            "site.yaml:19: calendars.office.hours.fri.0: '22:00-06:00': must end after it begins, "
+            "at the latest at 24:00; write a night as two openings",
+        ),
+        (
+            'fri: ["09:00-13:00"]',
+            'fri: ["9 to 5"]',
+            "site.yaml:19: calendars.office.hours.fri.0: '9 to 5': write opening hours as '09:00-",
+        ),
+        (
+            "fri: [",
+            "mon-fri: [",
+            "site.yaml:19: calendars.office.hours: mon is named twice, alone or in a span; name",
+        ),
+        (
+            "fri: [",
+            "freitag: [",
+            "site.yaml:19: calendars.office.hours.freitag: 'freitag': write a weekday or a span",
+        ),
+        (
+            "[2026-09-27]",
+            "[2026-09-21]",
+            "site.yaml:18: calendars.office: 2026-09-21 is a holiday and a make-up day; leave it",
+        ),
+        (
+            "2025-10-02, 2026",
+            "2024-10-03, 2026",
+            "site.yaml:18: calendars.office: holidays are named for 2024 and 2026, but none for "
+            "2025; name them, for what lies between would be taken for working days",
+        ),
+        (
+            "make_up_days: [2026-09-27]",
+            "make_up_days: [2026-09-27]\n    make_up_as: sun",
+            "site.yaml:18: calendars.office: make-up days have the hours of sun, which has none",
+        ),
         ("site: bank", "site: [bank", "not readable as YAML"),
         ("site: bank", "site: !!python/object:os.system x", "not readable as YAML"),
     ],
@@ -232,6 +304,16 @@ def test_references_cannot_grow_without_bound() -> None:
 def test_a_value_that_yaml_chokes_on_is_told_like_any_other() -> None:
     lines = problems(GOOD.replace("site: bank", "site: 2026-13-99"))
     assert lines[0].startswith("site.yaml:2: site: '2026-13-99' is not a value: month must be")
+
+
+def test_a_year_without_its_holidays_is_told_before_it_begins() -> None:
+    text = GOOD.replace("[2025-10-02, 2026-09-21]", "[]\n    public_holidays: china")
+    site = read_site("site.yaml", text)
+    assert [*calendar_gaps(site, date(2026, 11, 30))] == []
+    assert [*calendar_gaps(site, date(2026, 12, 1))] == [
+        "calendars.office: no holidays are named for 2027, so each of its days counts by its "
+        "weekday; name them, and the make-up days, as soon as they are published"
+    ]
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:

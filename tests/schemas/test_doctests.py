@@ -7,12 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from schemas import documents, formula, histogram, measures, migrations, site
+from schemas import calendars, documents, formula, histogram, measures, migrations, site
+
+MODULES = [calendars, documents, formula, histogram, measures, migrations, site]
 
 
-@pytest.mark.parametrize(
-    "module", [documents, formula, histogram, measures, migrations, site], ids=lambda m: m.__name__
-)
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
 def test_examples(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
