@@ -8,7 +8,7 @@ from dashboards import looks
 from dashboards.board import Placed, Time, compose
 from dashboards.panels import Column, bars, listing, note, tile, trend
 from dashboards.parts import freshness
-from dashboards.queries import SITE, grouped, series, shown, total
+from dashboards.queries import IN_ALL, SITE, grouped, series, shown, total
 from dashboards.words import Lang, described
 from schemas.measures import Text
 
@@ -74,12 +74,12 @@ def arrivals(lang: Lang) -> timeseries.Panel:
 def by_source(lang: Lang) -> table.Panel:
     """What each source sent."""
     names = ("events", "late_rate", "duplicate_rate", "rejected")
-    sql = f"SELECT source, {', '.join(names)}\nFROM (\n{grouped(names, 'source')}\n)\n"
+    sql = f"SELECT {IN_ALL}, source, {', '.join(names)}\nFROM (\n{grouped(names, 'source')}\n)\n"
     columns = {"source": Column(name=Text(zh="来源", en="Source"))}
     columns |= {name: Column(shown(name).metric, align="right") for name in names}
     return listing(
         Text(zh="按来源", en="By source"),
-        f"{sql}ORDER BY rejected DESC, events DESC LIMIT 12",
+        f"{sql}ORDER BY rejected DESC, events DESC LIMIT 50",
         lang,
         columns,
         Text(

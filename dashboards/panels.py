@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import text as texts
 
 from dashboards import looks
-from dashboards.queries import shown
+from dashboards.queries import IN_ALL, shown
 from dashboards.target import TIMESERIES, Query
 from dashboards.words import NO_DATA, STATE, Lang, described, goal, say
 from schemas.catalogue import Limits, Metric
@@ -166,7 +166,9 @@ def number(title: Text, sql: str, lang: Lang, *, unit: str) -> stat.Panel:
 def listing(
     title: Text, sql: str, lang: Lang, columns: dict[str, Column], description: Text
 ) -> table.Panel:
-    """Return a table; its rows come in the order of the SQL."""
+    """Return a table; its rows come as the SQL orders them, which has `IN_ALL` with a LIMIT."""
+    if IN_ALL in sql:
+        columns = {"in_all": Column(hidden=True), **columns}
     panel = (
         table.Panel()
         .title(say(title, lang))

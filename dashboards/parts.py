@@ -18,7 +18,7 @@ from dashboards.panels import (
     unit_of,
     with_state,
 )
-from dashboards.queries import CONFIG, SITE, grouped, named, series, shown, state
+from dashboards.queries import CONFIG, IN_ALL, SITE, grouped, named, series, shown, state
 from dashboards.words import Lang, described, say
 from schemas.catalogue import Limits
 from schemas.measures import Text
@@ -47,7 +47,7 @@ def queues(lang: Lang) -> table.Panel:
     wait = f"if(calls_waiting = 0, NULL, {state('oldest_waiting', limits)})"
     sql = (
         f"WITH {CONFIG}\n"
-        f"SELECT queue, {named('queue', 'queues', lang)} AS name,\n"
+        f"SELECT {IN_ALL}, queue, {named('queue', 'queues', lang)} AS name,\n"
         f"  nullIf(greatest(ifNull({level}, -1), ifNull({wait}, -1)), -1) AS state,\n"
         f"  {', '.join(waiting)}, agents_ready, service_level, target, abandon_rate, offered\n"
         f"FROM (\nSELECT *, {_OWN_TARGET} AS target, service_level - target AS gap\n"
@@ -160,7 +160,8 @@ def open_alerts(lang: Lang) -> table.Panel:
     rules = {"SL_LOW": Text(zh="服务水平低", en="Service level low")}
     sql = (
         f"WITH {CONFIG}\n"
-        f"SELECT severity, rule, {named('group_key', 'queues', lang)} AS place, value, since\n"
+        f"SELECT {IN_ALL}, severity, rule, {named('group_key', 'queues', lang)} AS place, "
+        "value, since\n"
         "FROM (\n"
         "  SELECT argMax(state, transition) AS last_state, any(severity) AS severity,\n"
         "    any(rule) AS rule, any(group_key) AS group_key, argMax(value, transition) AS value,\n"

@@ -22,6 +22,8 @@ ZONE = "${zone:singlequote}"
 STATE_CODES = {"few": 0, "ok": 1, "warn": 2, "crit": 3}
 CONFIG = f"(SELECT argMax(content, first_seen) FROM configs FINAL WHERE site = {SITE}) AS config"
 """The site's configuration as last seen, as JSON; "" where there is none."""
+IN_ALL = "count() OVER () AS in_all"
+"""A list's column for how many rows there are without its LIMIT, so that the viewer can say so."""
 
 
 def named(column: str, kind: str, lang: str) -> str:

@@ -13,7 +13,7 @@ from dashboards.parts import (
     metric_over_time,
     queue_service_level,
 )
-from dashboards.queries import CONFIG, SITE, named, shown, total
+from dashboards.queries import CONFIG, IN_ALL, SITE, named, shown, total
 from dashboards.words import Lang, say
 from schemas.measures import Text
 
@@ -50,20 +50,23 @@ def build(lang: Lang) -> dashboard.Dashboard:
 
 
 def queues() -> Variable:
-    """The queues that have had contacts, by the names that the site gives them."""
+    """The queues in which someone has waited, by the names that the site gives them.
+
+    What agents do of their own, such as calling back, is work and no queue to watch.
+    """
     return Variable(
         "queue",
         Text(zh="队列", en="Queue"),
         f"WITH {CONFIG} SELECT queue, {named('queue', 'queues', '{lang}')} AS name FROM ("
-        f"SELECT DISTINCT queue FROM call_minutes WHERE site = {SITE} AND dims = 'queue') "
-        "WHERE queue != '' ORDER BY name",
+        f"SELECT DISTINCT queue FROM call_minutes WHERE site = {SITE} AND dims = 'queue' "
+        "AND offered > 0) WHERE queue != '' ORDER BY name",
     )
 
 
 def last_calls(lang: Lang) -> table.Panel:
     """The contacts behind the numbers, the latest first. No name, number or text."""
     sql = (
-        "SELECT queued_at, contact_id, outcome, wait_ms / 1000 AS wait, agent_id, "
+        f"SELECT {IN_ALL}, queued_at, contact_id, outcome, wait_ms / 1000 AS wait, agent_id, "
         "talk_ms / 1000 AS talk\n"
         f"FROM contacts FINAL\nWHERE site = {SITE} AND queue = {QUEUE} "
         "AND $__timeFilter_ms(queued_at)\nORDER BY queued_at DESC LIMIT 50"

@@ -10,7 +10,7 @@ from dashboards import looks
 from dashboards.board import Placed, Time, compose
 from dashboards.panels import Column, listing, number, tile, trend, unit_of, with_state
 from dashboards.parts import freshness
-from dashboards.queries import CONFIG, SITE, named, series, shown, state, total
+from dashboards.queries import CONFIG, IN_ALL, SITE, named, series, shown, state, total
 from dashboards.words import Lang, described, goal, say
 from schemas.measures import Text
 
@@ -81,13 +81,14 @@ def first_to_do(lang: Lang) -> table.Panel:
     """The open tickets in the order in which they should be looked at."""
     sql = (
         f"WITH {CONFIG}\n"
-        "SELECT ticket_id, multiIf(very_urgent = 1, 3, due_at <= now64(3), 3, "
+        f"SELECT {IN_ALL}, ticket_id, multiIf(very_urgent = 1, 3, due_at <= now64(3), 3, "
         "at_risk_at <= now64(3), 2, 1) AS state,\n"
         "  multiIf(very_urgent = 1, 'very_urgent', due_at <= now64(3), 'overdue', "
         "at_risk_at <= now64(3), 'at_risk', '') AS why,\n"
-        f"  {named('department', 'departments', lang)} AS department, priority, opened_at, due_at\n"
+        f"  if(department = '', '–', {named('department', 'departments', lang)}) AS department, "
+        "priority, opened_at, due_at\n"
         f"FROM tickets_now FINAL WHERE site = {SITE} AND forget_at > now64(3)\n"
-        "ORDER BY state DESC, very_urgent DESC, due_at NULLS LAST, opened_at LIMIT 16"
+        "ORDER BY state DESC, very_urgent DESC, due_at NULLS LAST, opened_at LIMIT 100"
     )
     whys = {
         "very_urgent": Text(zh="非常紧急", en="very urgent"),
@@ -131,10 +132,11 @@ def by_department(lang: Lang) -> table.Panel:
     sums = ", ".join(f"sum({OPEN[name]}) AS {name}" for name in names)
     sql = (
         f"WITH {CONFIG}\n"
-        f"SELECT {named('code', 'departments', lang)} AS department, {', '.join(names)}\nFROM (\n"
+        f"SELECT {IN_ALL}, {named('code', 'departments', lang)} AS department,\n"
+        f"  {', '.join(names)}\nFROM (\n"
         f"SELECT if(department = '', '–', department) AS code, {sums}\n"
         f"FROM ticket_counts_now WHERE site = {SITE}\nGROUP BY code\n)\n"
-        "ORDER BY overdue_open DESC, very_urgent_open DESC, backlog DESC LIMIT 8"
+        "ORDER BY overdue_open DESC, very_urgent_open DESC, backlog DESC LIMIT 50"
     )
     columns = {"department": Column(name=Text(zh="部门", en="Department"))}
     columns |= {name: Column(shown(name).metric, align="right") for name in names}

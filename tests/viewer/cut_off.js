@@ -15,9 +15,8 @@
   }
   for (const { text, box, parent } of texts) {
     const frame = (parent.closest('section') ?? parent.closest('header') ?? document.body).getBoundingClientRect();
-    const scrolls = parent.closest('.text .body, .table .body');
     if (box.left < frame.left - 1 || box.right > frame.right + 1) found.push(`leaves its panel: ${text}`);
-    if (!scrolls && (box.top < frame.top - 1 || box.bottom > frame.bottom + 1)) found.push(`below its panel: ${text}`);
+    if (box.top < frame.top - 1 || box.bottom > frame.bottom + 1) found.push(`below its panel: ${text}`);
     for (let up = parent; up && up !== document.body; up = up.parentElement) {
       const clips = getComputedStyle(up).overflowX !== 'visible';
       if (clips && up.scrollWidth > up.clientWidth + 1 && up.namespaceURI.endsWith('xhtml')) {

@@ -114,24 +114,22 @@ class LiveCentre:
             ]
         )
 
-    def agents(self, **states: str) -> None:
+    def agents(self, *, team: str = "", **states: str) -> None:
         """Let agents be in these states from now on."""
         now = datetime.now(UTC)
+        common = {"queues": ["general"], **({"team": team} if team else {})}
         self.publish(
             [
-                event(now, "agent.state", agent_id=agent, state=state, queues=["general"])
+                event(now, "agent.state", agent_id=agent, state=state, **common)
                 for agent, state in states.items()
             ]
         )
 
     def ticket(self, opened: timedelta, due: timedelta, **fields: Any) -> str:
         """Register a ticket so long ago, due so long from now; returns its id."""
-        now = datetime.now(UTC)
-        ticket_id = f"t{next(_NUMBERS)}"
-        due_at = (now + due).isoformat(timespec="milliseconds")
-        at = now - opened
-        self.publish([event(at, "ticket.registered", ticket_id=ticket_id, due_at=due_at, **fields)])
-        return ticket_id
+        one = registered(opened, due, **fields)
+        self.publish([one])
+        return str(one["ticket_id"])
 
     def resolve(self, ticket_id: str) -> None:
         """Have it settled now."""
@@ -165,6 +163,14 @@ def event(at: datetime, event_type: str, **fields: Any) -> dict[str, Any]:
         "occurred_at": at.isoformat(timespec="milliseconds"),
         **fields,
     }
+
+
+def registered(opened: timedelta, due: timedelta, **fields: Any) -> dict[str, Any]:
+    """A ticket that was registered so long ago, due so long from now."""
+    now = datetime.now(UTC)
+    due_at = (now + due).isoformat(timespec="milliseconds")
+    ticket_id = f"t{next(_NUMBERS)}"
+    return event(now - opened, "ticket.registered", ticket_id=ticket_id, due_at=due_at, **fields)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from pipeline.__main__ import main
 from tests.infra.support import wait_for
 from tests.viewer.boards import BOARDS
-from tests.viewer.live import SITE, LiveCentre, live_centre
+from tests.viewer.live import SITE, LiveCentre, live_centre, registered
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = [
@@ -34,6 +34,30 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
         running.calls(10, wait_s=30, queue="billing")
         running.calls(15, wait_s=3, queue="billing")
         running.abandon(3, wait_s=40, queue="billing")
+        yield running
+
+
+AGENTS = 2_400
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
+    """A centre with more agents, teams, queues, contacts and tickets than a screen has rows."""
+    with live_centre(tmp_path_factory.mktemp("large") / "data") as running:
+        for team in range(12):
+            running.agents(
+                team=f"team {team}",
+                **{f"a{n}": "ready" if n % 2 else "break" for n in range(team, AGENTS, 12)},
+            )
+            running.calls(5, wait_s=team, queue=f"a queue of many words, number {team}")
+        running.calls(70, wait_s=5, queue="a first one")
+        hour = timedelta(hours=1)
+        running.publish(
+            [
+                registered(number * hour, -hour, department=f"department number {number % 14}")
+                for number in range(40)
+            ]
+        )
         yield running
 
 
@@ -56,17 +80,18 @@ def opened(browser: Browser, centre: LiveCentre) -> Iterator[Open]:
     complaints: list[str] = []
     pages: list[Page] = []
 
-    def note_request(request: Request) -> None:
-        if not request.url.startswith(centre.url):
-            complaints.append(f"asked {request.url}")
+    def begin(uid: str, of: LiveCentre = centre) -> Page:
+        def note_request(request: Request) -> None:
+            if not request.url.startswith(of.url):
+                complaints.append(f"asked {request.url}")
 
-    def begin(uid: str, width: int = 1920, height: int = 1080) -> Page:
+        width, height = SIZES[0]
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", note_request)
-        page.goto(f"{centre.url}/d/{uid}")
+        page.goto(f"{of.url}/d/{uid}")
         page.wait_for_selector("html[data-ticks]")
         return page
 
@@ -81,33 +106,58 @@ def tile(page: Page, title: str) -> Any:
     return section.locator(".value span")
 
 
+def resized(page: Page) -> Iterator[tuple[int, int]]:
+    """Show a page at each size, from the one at which it is opened."""
+    for width, height in SIZES:
+        drawn = page.evaluate("document.documentElement.dataset.ticks")
+        page.set_viewport_size({"width": width, "height": height})
+        if (width, height) != SIZES[0]:
+            page.wait_for_selector(f"html:not([data-ticks='{drawn}'])")
+        yield width, height
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_nothing_is_cut_off_or_overlaps(opened: Open, lang: str) -> None:
+def test_nothing_is_cut_off_or_overlaps(opened: Open, large: LiveCentre, lang: str) -> None:
     for board in BOARDS.values():
         if not board["uid"].endswith(lang):
             continue
-        page = opened(board["uid"])
-        for width, height in SIZES:
-            drawn = page.evaluate("document.documentElement.dataset.ticks")
-            page.set_viewport_size({"width": width, "height": height})
-            if (width, height) != SIZES[0]:
-                page.wait_for_selector(f"html:not([data-ticks='{drawn}'])")
+        page = opened(board["uid"], large)
+        for width, height in resized(page):
             assert page.evaluate(CUT_OFF_OR_OVERLAPPING) == [], (board["uid"], width)
             if "wallboard" in board["uid"]:
                 assert page.evaluate("document.documentElement.scrollHeight") <= height
         page.close()
 
 
-def test_a_large_centres_numbers_fit(browser: Browser, tmp_path: Path) -> None:
-    with live_centre(tmp_path / "data") as large:
-        large.agents(**{f"a{n}": "ready" if n % 2 else "break" for n in range(2_400)})
-        page = browser.new_page()
-        for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            page.goto(f"{large.url}/d/goldpan-wallboard-en")
-            expect(tile(page, "Agents")).to_have_text("1200 / 2400", timeout=30_000)
-            assert page.evaluate(CUT_OFF_OR_OVERLAPPING) == [], width
-        page.close()
+@pytest.mark.parametrize(
+    ("lang", "title", "said"),
+    [("en", "Everyone", r"([\d,]+) more"), ("zh", "每位坐席", r"另有 ([\d,]+) 行")],
+)
+def test_rows_that_do_not_fit_are_left_out_and_counted(
+    opened: Open, large: LiveCentre, lang: str, title: str, said: str
+) -> None:
+    page = opened(f"goldpan-agents-{lang}", large)
+    panel = page.locator("section", has=page.get_by_role("heading", name=title, exact=True))
+    rows, more = panel.locator("tbody tr"), panel.locator(".more")
+    shown = []
+    for _ in resized(page):
+        found = re.fullmatch(said, more.inner_text())
+        assert found is not None
+        shown.append(rows.count())
+        assert shown[-1] + int(found[1].replace(",", "")) == AGENTS
+    # A click shows all that the board asks for; what it does not ask for is still counted.
+    more.get_by_role("button").click()
+    expect(rows).to_have_count(200)
+    expect(more).to_contain_text(f"{AGENTS - 200:,}")
+    more.get_by_role("button").click()
+    expect(rows).to_have_count(shown[-1])
+
+
+def test_a_large_centres_numbers_fit(opened: Open, large: LiveCentre) -> None:
+    page = opened("goldpan-wallboard-en", large)
+    for width, _ in resized(page):
+        expect(tile(page, "Agents")).to_have_text(f"{AGENTS // 2} / {AGENTS}")
+        assert page.evaluate(CUT_OFF_OR_OVERLAPPING) == [], width
 
 
 def report(centre: LiveCentre, metrics: tuple[str, ...], capsys: Any) -> dict[str, str]:

@@ -27,11 +27,26 @@ export function stat(panel, frame, context) {
   return [value, ...(bands.length ? bands : [el('div', { class: 'band' }, '\u00a0')])];
 }
 
-export function table(panel, frame, context) {
+const LINE = 1.7; // the height of a table's line, in times its letters
+const SPARE = 12; // above and below a table, px
+
+// How large a table's letters are, and how many of its rows then stand whole in its panel: as large
+// as the rows leave room for, never too small to be read, and one line is for what is left out.
+function measure(rows, all, { height }) {
+  const [least, most] = [Math.max(12, 0.0165 * innerHeight), 0.022 * innerHeight];
+  const lines = 1 + Math.max(rows, 6) + (all > rows ? 1 : 0);
+  const letters = Math.min(Math.max((height - SPARE) / lines / LINE, least), Math.max(least, most));
+  const line = Math.floor(letters * LINE);
+  const room = Math.floor((height - SPARE) / line) - 1;
+  return { letters, line, shown: Math.max(0, Math.min(rows, all > room ? room - 1 : room)) };
+}
+
+export function table(panel, frame, context, size) {
   const fields = frame.names.map((name) => fieldOf(panel, name));
   const shown = fields.map((field, at) => ({ field, at })).filter(({ field }) => (
     !field.custom.hideFrom?.viz));
   const rows = frame.values[0]?.length ?? 0;
+  const all = frame.values[frame.names.indexOf('in_all')]?.[0] ?? rows;
   const { noValue } = panel.fieldConfig.defaults;
   if (!rows) return [el('p', { class: 'empty' }, noValue.length > 1 ? noValue : context.format.words.nodata)];
   const align = (field, at) => {
@@ -42,10 +57,25 @@ export function table(panel, frame, context) {
   const wide = shown.find(({ field, at }) => frame.kinds[at] === 'text' && !field.custom.width)?.at;
   const classes = ({ field, at }) => `${align(field, at)}${at === wide ? ' wide' : ''}`;
   const head = el('tr', {}, ...shown.map((column) => el('th', { class: classes(column) }, column.field.displayName)));
-  const body = Array.from({ length: rows }, (_, row) => el('tr', {}, ...shown.map(
+  const { letters, line, shown: whole } = measure(rows, all, size);
+  const listed = context.opened ? rows : whole;
+  const body = Array.from({ length: listed }, (_, row) => el('tr', {}, ...shown.map(
     (column) => cell(column.field, frame, column.at, row, classes(column), context),
   )));
-  return [el('table', { style: { '--count': Math.min(Math.max(rows, 6), 16) } }, el('thead', {}, head), el('tbody', {}, ...body))];
+  const style = { 'font-size': `${letters}px`, '--line': `${line}px` };
+  return [
+    el('table', { style }, el('thead', {}, head), el('tbody', {}, ...body)),
+    all > whole ? el('p', { class: 'more', style }, ...more(all - listed, rows > whole, context)) : null,
+  ];
+}
+
+// How many rows are left out, in words; a click shows those that the query has given.
+function more(left, can, { format, opened, open }) {
+  const said = left ? format.words.more(format.number(left, 0)) : '';
+  if (!can) return [said];
+  const button = el('button', { type: 'button' }, opened ? format.words.fewer : said);
+  button.addEventListener('click', open);
+  return opened && left ? [button, ` · ${said}`] : [button];
 }
 
 function cell(field, frame, at, row, align, context) {

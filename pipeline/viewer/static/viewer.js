@@ -40,6 +40,7 @@ class Board {
     this.tip = new Tip(document.getElementById('tip'));
     this.bodies = new Map();
     this.drawn = new Map();
+    this.opened = new Set(); // panels whose table shows all its rows
     this.last = null;
     this.heard = performance.now();
     this.rows = Math.max(...model.panels.map(({ gridPos: g }) => g.y + g.h));
@@ -130,10 +131,17 @@ class Board {
     }
     const context = {
       format: this.format, tip: this.tip, now: this.last.at, from: this.last.from, to: this.last.to,
-      link: (...asked) => this.link(...asked),
+      link: (...asked) => this.link(...asked), opened: this.opened.has(panel.id), open: () => this.open(panel, frame),
     };
     const size = { width: body.clientWidth, height: body.clientHeight };
     body.replaceChildren(...DRAW[panel.type](panel, frame, context, size).filter(Boolean));
+  }
+
+  // Show all rows of a table, or no more than fit again.
+  open(panel, frame) {
+    if (!this.opened.delete(panel.id)) this.opened.add(panel.id);
+    this.bodies.get(panel.id).classList.toggle('open', this.opened.has(panel.id));
+    this.paint(panel, frame);
   }
 
   // Variables, and the times that the board offers.
