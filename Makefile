@@ -17,7 +17,7 @@ PRODUCT := .venv/.product
 DEVELOPMENT := .venv/.development
 QUIX := .venv/.quix
 
-.PHONY: help demo test torture bench lint style types imports format system setup lock clean
+.PHONY: help demo test torture bench lint style types imports format docs system setup lock clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -56,6 +56,11 @@ imports: $(DEVELOPMENT)
 format: $(DEVELOPMENT)  ## put the code into its one form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: $(DEVELOPMENT)  ## write the pages and boards that are made from the catalogue
+	$(BIN)/goldpan metrics glossary > docs/glossary.md
+	$(BIN)/goldpan metrics glossary --lang zh > docs/glossary.zh.md
+	$(BIN)/goldpan dashboards build
 
 system:
 	@sh infra/test_packages.sh

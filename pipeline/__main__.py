@@ -21,6 +21,7 @@ COMMANDS = {
     "ingest": "ingest",
     "mapping": "mapping",
     "report": "report",
+    "metrics": "metrics",
     "parity": "parity",
     "reconcile": "reconcile",
     "query": "query",

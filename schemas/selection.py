@@ -106,42 +106,41 @@ def select(
     Raises:
         NotKeptError: a family has none.
     """
-    wanted = set(group)
-    found, kept = [], []
+    selections = []
     for name in formula.families:
-        fitting, offered = _fitting(name, catalogue.families[name], formula, wanted)
-        found.append(fitting)
-        kept.append(offered)
-    selections = tuple(selection for selection in found if selection is not None)
-    if len(selections) == len(found):
-        return selections
-    msg = f"is not kept by {', '.join(group)}; it can be grouped by {_common(kept)}"
-    raise NotKeptError(msg)
+        family = catalogue.families[name]
+        kept = _kept(family, formula.of(name))
+        fitting = [n for n, dimensions in kept.items() if set(group) <= set(dimensions)]
+        if not fitting:
+            offered = breakdowns(catalogue, formula)
+            known = "; or by ".join(", ".join(dimensions) for dimensions in offered) or "nothing"
+            msg = f"is not kept by {', '.join(group)}; it can be grouped by {known}"
+            raise NotKeptError(msg)
+        selections.append(Selection(name, family, min(fitting, key=lambda n: len(kept[n]))))
+    return tuple(selections)
 
 
-def _fitting(
-    name: str, family: Family, formula: Formula, wanted: set[str]
-) -> tuple[Selection | None, list[tuple[str, ...]]]:
-    """Return the smallest selection that keeps what is wanted, and all that can be."""
+def breakdowns(catalogue: Catalogue, formula: Formula) -> list[tuple[str, ...]]:
+    """Return the dimensions that a formula can be grouped by, those that go together as one.
+
+    Several families are broken down by what each of them keeps.
+    """
+    common: list[tuple[str, ...]] | None = None
+    for name in formula.families:
+        kept = [*_kept(catalogue.families[name], formula.of(name)).values()]
+        if common is None:
+            common = kept
+            continue
+        both = dict.fromkeys(tuple(d for d in one if d in two) for one in common for two in kept)
+        common = [s for s in both if not any({*s} < {*other} for other in both)]
+    return [dimensions for dimensions in common or () if dimensions]
+
+
+def _kept(family: Family, measures: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the dimension sets that keep all of a family's measures, by name."""
     if not isinstance(family, BaseFamily):
-        fits = wanted <= set(family.dimensions)
-        return Selection(name, family) if fits else None, [family.dimensions]
-    measures = set(formula.of(name))
-    sets = {n: s for n, s in family.sets.items() if measures <= {*family.kept(n)}}
-    fitting = [n for n, dimensions in sets.items() if wanted <= set(dimensions)]
-    if not fitting:
-        return None, [*sets.values()]
-    smallest = min(fitting, key=lambda n: len(family.sets[n]))
-    return Selection(name, family, smallest), [*sets.values()]
-
-
-def _common(kept: Sequence[list[tuple[str, ...]]]) -> str:
-    """Say by what all families can be grouped, each of which has some tuples of dimensions."""
-    common = kept[0]
-    for others in kept[1:]:
-        both = [tuple(d for d in one if d in other) for one in common for other in others]
-        common = [s for s in dict.fromkeys(both) if not any({*s} < {*other} for other in both)]
-    return "; or by ".join(", ".join(s) for s in common if s) or "nothing"
+        return {"": family.dimensions}
+    return {name: s for name, s in family.sets.items() if {*measures} <= {*family.kept(name)}}
 
 
 def joined(parts: Sequence[str], keys: Sequence[str]) -> str:
