@@ -8,7 +8,7 @@ from dashboards import looks
 from dashboards.board import Placed, Time, compose
 from dashboards.panels import Column, listing, number, tile, trend, unit_of
 from dashboards.parts import freshness, metric_over_time
-from dashboards.queries import IN_ALL, SITE, grouped, now, series, shown, total
+from dashboards.queries import CONFIG, IN_ALL, SITE, grouped, named, now, series, shown, total
 from dashboards.staff import agents_ready
 from dashboards.words import Lang, described, say
 from schemas.measures import Text
@@ -67,7 +67,8 @@ def everyone(lang: Lang) -> table.Panel:
     """Each agent who is logged in, by state, the longest in it first; and his work in the time."""
     work = ("answered", "aht")
     sql = (
-        f"SELECT {IN_ALL}, s.agent_id AS agent_id, team, agent_state, since_s, answered, aht, "
+        f"WITH {CONFIG}\nSELECT {IN_ALL}, s.agent_id AS agent_id,\n"
+        f"  {named('s.team', 'teams', lang)} AS team, agent_state, since_s, answered, aht, "
         "occupancy\n"
         "FROM (\n  SELECT t.agent_id AS agent_id, any(t.team) AS team,\n"
         "    argMax(t.agent_state, t.since) AS agent_state,\n"
@@ -119,9 +120,11 @@ def teams(lang: Lang) -> table.Panel:
         "agents_away": Text(zh="离席", en="Away"),
     }
     sql = (
-        f"SELECT {IN_ALL}, if(team = '', '–', team) AS team, {', '.join(names)}\nFROM (\n"
-        f"{grouped(names, 'team')}\n)\nWHERE agents_logged_in > 0\n"
-        "ORDER BY agents_ready / agents_logged_in, team LIMIT 50"
+        f"WITH {CONFIG}\n"
+        f"SELECT {IN_ALL}, if(code = '', '–', {named('code', 'teams', lang)}) AS team,\n"
+        f"  {', '.join(names)}\nFROM (\n"
+        f"SELECT team AS code, {', '.join(names)}\nFROM (\n{grouped(names, 'team')}\n)\n)\n"
+        "WHERE agents_logged_in > 0\nORDER BY agents_ready / agents_logged_in, team LIMIT 50"
     )
     columns = {"team": Column(name=Text(zh="班组", en="Team"))}
     columns |= {n: Column(shown(n).metric, name=short[n], align="right") for n in names}

@@ -61,15 +61,20 @@ def compared(lang: Lang) -> table.Panel:
     values = ", ".join(
         f"if(count() = 0, NULL, {rows.value(shown(name).formula)}) AS {name}" for name in COMPARED
     )
+    first = f"SELECT {rows.time} FROM {rows.source} WHERE {' AND '.join(rows.where(SITE))}"
+    known_from = f"({first} ORDER BY {rows.time} LIMIT 1)"
     periods = []
     for key, (_, back) in {"now": (None, "INTERVAL 0 SECOND"), **BEFORE}.items():
         during = [f"{rows.time} >= $__fromTime - {back}", f"{rows.time} <= $__toTime - {back}"]
+        if key != "now":
+            # A period of which a part lies before all data would be compared with that part only.
+            during.append(f"{known_from} <= $__fromTime - {back}")
         where = " AND ".join([*rows.where(SITE), *during])
         periods.append(f"SELECT '{key}' AS key, {values} FROM {rows.source} WHERE {where}")
     pairs = ", ".join(f"('{name}', toFloat64({name}))" for name in COMPARED)
     changes = ",\n  ".join(_change(key) for key in BEFORE)
     sql = (
-        f"SELECT metric, now,\n  {changes}\n"
+        f"SELECT metric, round(now, 1) AS now,\n  {changes}\n"
         "FROM (\nSELECT pair.1 AS metric, maxIf(pair.2, key = 'now') AS now, "
         + ", ".join(f"now - maxIf(pair.2, key = '{key}') AS d_{key}" for key in BEFORE)
         + f",\n  {_better()} AS better\nFROM (\n"
@@ -82,9 +87,7 @@ def compared(lang: Lang) -> table.Panel:
             name=Text(zh="指标", en="Metric"),
             mappings=looks.words({name: (_labelled(name, lang), "") for name in COMPARED}),
         ),
-        "now": Column(
-            name=Text(zh="本时段", en="This period"), unit="locale", decimals=1, align="right"
-        ),
+        "now": Column(name=Text(zh="本时段", en="This period"), unit="locale", align="right"),
     }
     columns |= {
         key: Column(name=name, align="right", mappings=looks.judged())
@@ -96,8 +99,14 @@ def compared(lang: Lang) -> table.Panel:
         lang,
         columns,
         Text(
-            zh="本时段与更早的同长时段之差；▲ 变好，▼ 变差，其余无好坏之分",
-            en="This period less earlier ones of the same length; ▲ better, ▼ worse, else neither",
+            zh=(
+                "本时段与更早的同长时段之差；▲ 变好，▼ 变差，其余无好坏之分；"
+                "数据未覆盖整个更早时段时不作比较"
+            ),
+            en=(
+                "This period less earlier ones of the same length; ▲ better, ▼ worse, else "
+                "neither; nothing where the data do not cover the whole of the earlier period"
+            ),
         ),
     )
 

@@ -8,8 +8,8 @@ from dashboards import looks
 from dashboards.board import Placed, Time, compose
 from dashboards.panels import Column, bars, listing, note, tile, trend
 from dashboards.parts import freshness
-from dashboards.queries import IN_ALL, SITE, grouped, series, shown, total
-from dashboards.words import Lang, described
+from dashboards.queries import CONFIG, IN_ALL, SITE, grouped, named, series, shown, total
+from dashboards.words import Lang, described, say
 from schemas.measures import Text
 
 STATS = ("events", "late_rate", "duplicate_rate", "rejected")
@@ -74,7 +74,11 @@ def arrivals(lang: Lang) -> timeseries.Panel:
 def by_source(lang: Lang) -> table.Panel:
     """What each source sent."""
     names = ("events", "late_rate", "duplicate_rate", "rejected")
-    sql = f"SELECT {IN_ALL}, source, {', '.join(names)}\nFROM (\n{grouped(names, 'source')}\n)\n"
+    sql = (
+        f"WITH {CONFIG}\n"
+        f"SELECT {IN_ALL}, {named('code', 'sources', lang)} AS source, {', '.join(names)}\nFROM (\n"
+        f"SELECT source AS code, {', '.join(names)}\nFROM (\n{grouped(names, 'source')}\n)\n)\n"
+    )
     columns = {"source": Column(name=Text(zh="来源", en="Source"))}
     columns |= {name: Column(shown(name).metric, align="right") for name in names}
     return listing(
@@ -98,4 +102,5 @@ def reasons(lang: Lang) -> bargauge.Panel:
     )
     metric = shown("rejected").metric
     title = Text(zh="死信的原因", en="Why dead letters")
-    return bars(title, sql, lang, metric, described(metric, lang))
+    panel = bars(title, sql, lang, metric, described(metric, lang))
+    return panel.no_value(say(Text(zh="没有死信", en="no dead letters"), lang))

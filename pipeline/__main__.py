@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GoldpanError
 
@@ -65,10 +67,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+if TYPE_CHECKING:
+    _Subparsers = argparse._SubParsersAction["_Parser"]
+else:
+    _Subparsers = argparse._SubParsersAction
+
+
+class _Commands(_Subparsers):
+    """Commands whose own help begins with what the list of commands says of them."""
+
+    def add_parser(self, name: str, **words: Any) -> _Parser:
+        """Add a command."""
+        said: str = words["help"]
+        return super().add_parser(name, description=f"{said[0].upper()}{said[1:]}.", **words)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser of words, whose commands are such parsers too."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words)
+        self.register("action", "parsers", _Commands)
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="goldpan", description="Monitoring for call centres and their complaints."
     )
+    parser.add_argument("--version", action="version", version=f"goldpan {version('goldpan')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = COMMANDS.get(arguments[0]) if arguments else None
     for name in dict.fromkeys(COMMANDS.values()) if chosen is None else [chosen]:

@@ -1,6 +1,6 @@
 """A report's table in; aligned text, CSV or JSON out.
 
-Text is for people: names and units in their language, what the site calls queues and departments,
+Text is for people: names and units in their language, what the site calls queues and their like,
 "-" where there is no value. CSV and JSON
 are for programs: labels as they were asked for, numbers unrounded, nothing where there is none.
 """
@@ -20,7 +20,7 @@ from rich.text import Text as Cells
 
 from pipeline.report import Cell, Column, ReportTable
 from schemas.measures import Text
-from schemas.site import SiteConfig
+from schemas.site import Named, SiteConfig
 from schemas.units import UNITS
 
 Lang = Literal["zh", "en"]
@@ -74,10 +74,17 @@ Names = Mapping[str, Mapping[str, Text]]
 
 
 def names_of(site: SiteConfig) -> Names:
-    """What a site calls its queues and departments."""
+    """What a site calls its queues, departments, teams and sources."""
+    named: Mapping[str, Mapping[str, Named]] = {
+        "department": site.departments,
+        "team": site.teams,
+        "source": site.sources,
+    }
     queues = {code: queue.name for code, queue in site.queues.items() if queue.name is not None}
-    departments = {code: department.name for code, department in site.departments.items()}
-    return {"queue": queues, "department": departments}
+    return {
+        "queue": queues,
+        **{what: {code: one.name for code, one in names.items()} for what, names in named.items()},
+    }
 
 
 def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -> str:

@@ -33,8 +33,12 @@ class DocumentError(ValueError):
         self.problems = tuple(problems)
 
 
+_MANY = 200
+"""So many names are no help: three must do."""
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
-    """Return a remedy for an unknown name: the nearest known ones, or all of a few.
+    """Return a remedy for an unknown name: what may be meant, or all that is known if it is few.
 
     >>> nearest("ofered", ["answered", "offered"])
     "did you mean 'offered'?"
@@ -42,6 +46,8 @@ def nearest(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
+    if len(known) > _MANY:
+        return f"nearest of {len(known)}: {', '.join(get_close_matches(name, known, cutoff=0))}"
     return f"known: {', '.join(sorted(known))}"
 
 

@@ -23,6 +23,7 @@ from schemas.measures import Strict, Text
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DepartmentCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TeamCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(strict=True, ge=0, le=86_400, allow_inf_nan=False)]
@@ -94,10 +95,15 @@ class Queue(Strict):
     target_pct: Percent | None = None
 
 
-class Department(Strict):
-    """Who settles what the desk cannot, by the code that stands in tickets and tasks."""
+class Named(Strict):
+    """What people call something that events name by a code."""
 
     name: Text
+
+
+class Department(Named):
+    """Who settles what the desk cannot, by the code that stands in tickets and tasks."""
+
     calendar: CalendarName | None = None
     """When it is at work; the site's own calendar when not given."""
 
@@ -204,6 +210,8 @@ class SiteConfig(Strict):
     calendar: CalendarName | None = None
     """The site's own: when the centre is at work."""
     departments: dict[DepartmentCode, Department] = Field(default_factory=dict)
+    teams: dict[TeamCode, Named] = Field(default_factory=dict)
+    sources: dict[SourceName, Named] = Field(default_factory=dict)
     adapters: dict[AdapterName, AdapterNames] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
     agent_timeouts: AgentTimeouts = AgentTimeouts()

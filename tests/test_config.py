@@ -129,6 +129,7 @@ def test_the_canonical_text_is_the_configuration() -> None:
             "did you mean 'Asia/Jerusalem'",
         ),
         ("Asia/Jerusalem", "+02:00", "site.yaml:4: time_zone: '+02:00': not an IANA time zone"),
+        ("Asia/Jerusalem", "Peking", "time_zone: 'Peking': not an IANA time zone; nearest of "),
         ("Asia/Jerusalem", "''", "site.yaml:4: time_zone: '': not an IANA time zone; give one"),
         ("site: bank", "site: Bank 1", "site.yaml:2: site: 'Bank 1': use 1 to 63 small letters"),
         (", en: Bank", "", "site.yaml:3: name: 'en' is missing; add it"),

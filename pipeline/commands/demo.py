@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import shutil
 import sys
 import tempfile
 import threading
@@ -17,13 +18,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from infra import clickhouse
 from pipeline.commands.common import EXAMPLE_SITE, connect, tell
 from pipeline.commands.parity import verdict_line
 from pipeline.commands.run import News, embedded, serve, signals, store_while
 from pipeline.config import load_site
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, LogInUse
 from pipeline.gateway.first_start import FIRST
 from pipeline.gateway.limits import Limits
+from pipeline.log.lock import DirectoryLock
 from pipeline.parity.check import check
 from pipeline.report import Report
 from pipeline.report_output import as_text, names_of
@@ -41,6 +44,8 @@ BACKLOG_DAYS = 3
 """The desk has tickets of so many days before."""
 METRICS = ("offered", "answered", "abandon_rate", "service_level", "asa", "aht")
 _LOOK_S = 0.2
+_PREFIX = "goldpan-demo-"
+"""Of temporary directories; each has a lock for as long as its demonstration lives."""
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -245,5 +250,24 @@ def _directory(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
         yield kept
         return
-    with tempfile.TemporaryDirectory(prefix="goldpan-demo-") as name:
-        yield Path(name)
+    _clear()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        lock = DirectoryLock(Path(name))
+        try:
+            yield Path(name)
+        finally:
+            lock.release()
+
+
+def _clear() -> None:
+    """Remove what demonstrations have left that were killed: nobody holds their directories."""
+    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            if directory.lstat().st_uid != os.getuid() or not (directory / "lock").exists():
+                continue
+            lock = DirectoryLock(directory)
+        except (LogInUse, OSError):
+            continue
+        clickhouse.stop(directory / "clickhouse")
+        shutil.rmtree(directory, ignore_errors=True)
+        lock.release()

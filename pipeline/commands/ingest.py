@@ -27,7 +27,7 @@ from pipeline.commands.common import (
     site_of,
 )
 from pipeline.config import canonical_json, content_hash, load_mapping
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, LogInUse
 from pipeline.gateway.first_start import hash_key
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
@@ -118,8 +118,21 @@ def _pipeline(
     patience = Patience(bar.tell)
     with connect(options, patience) as client:
         engine = Engine(settings, ClickHouseStore(client), patience)
-        with Embedded(EmbeddedSettings(options.data_dir), engine) as pipeline:
+        try:
+            pipeline = Embedded(EmbeddedSettings(options.data_dir), engine)
+        except LogInUse as error:
+            msg = f"{error}{_LIVE.get(options.format, '')}"
+            raise LogInUse(msg) from error
+        with pipeline:
             yield pipeline
+
+
+_LIVE = {
+    "jsonl": "; or, if it is 'goldpan run', send it the file, up to 8 MB at a time: "
+    "curl http://127.0.0.1:8400/v1/events -H 'Authorization: Bearer KEY' "
+    "-H 'Content-Type: application/x-ndjson' --data-binary @FILE"
+}
+"""By format, what else can be done with a file while events come in live."""
 
 
 def _share(text: str) -> float:

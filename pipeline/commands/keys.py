@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.commands.common import add_data_dir_option
+from pipeline.commands.common import add_data_dir_option, tell
 from pipeline.config import read_text
 from pipeline.errors import ConfigError
 from pipeline.gateway.first_start import KEYS
@@ -79,7 +79,7 @@ def run_add(options: argparse.Namespace) -> int:
         signing_secret=_secret(options.signing_secret_file),
     )
     write_keys(path, (*keys, key))
-    print(token)
+    _show(key, token)
     return 0
 
 
@@ -128,8 +128,26 @@ def run_rotate(options: argparse.Namespace) -> int:
         }
     )
     write_keys(path, (*ending, fresh))
-    print(token)
+    _show(fresh, token)
     return 0
+
+
+def _show(key: Key, token: str) -> None:
+    """Print a key, and beside it, for people, what it is for."""
+    site, source = (
+        f"any {what}" if one == ANY else f"{what} {one}"
+        for what, one in (("site", key.site), ("source", key.source))
+    )
+    until = (
+        f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "until it is revoked"
+    )
+    tell(
+        f"Shown this once: the key of {key.name}, for events of {site} and {source}, {until}. "
+        "Its holder sends it with every request to 'goldpan run':\n"
+        "  curl http://127.0.0.1:8400/v1/events -H 'Authorization: Bearer KEY' "
+        "-H 'Content-Type: application/x-ndjson' --data-binary @events.jsonl"
+    )
+    print(token)
 
 
 def _secret(path: Path | None) -> str | None:

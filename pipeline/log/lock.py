@@ -27,7 +27,7 @@ class DirectoryLock:
             os.close(descriptor)
             message = (
                 f"{directory} is in use by process {holder or '(starting)'}: "
-                "stop that process, or choose another data directory"
+                "stop that process, and run this again"
             )
             raise LogInUse(message) from error
         self._descriptor = descriptor

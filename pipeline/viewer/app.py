@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Protocol
@@ -36,6 +36,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Source(Protocol):
@@ -78,7 +80,8 @@ class Viewer:
         self._version = hashlib.sha256(content).hexdigest()[:12]
 
     def add_to(self, app: web.Application) -> None:
-        """Add the routes to an application."""
+        """Add the routes to an application; what it does not have, browsers are told in words."""
+        app.middlewares.append(self._in_words)
         app.router.add_get("/", self.home)
         app.router.add_get("/d/{uid}", self.page)
         app.router.add_get("/favicon.ico", self.icon)
@@ -110,11 +113,22 @@ class Viewer:
 
     async def page(self, request: web.Request) -> web.Response:
         """`GET /d/{uid}`."""
-        board = self._board(request)
-        text = self._files["page.html"].decode()
-        text = text.replace("{version}", self._version).replace("{lang}", board.lang)
+        return self._html("page.html", lang=self._board(request).lang)
+
+    @web.middleware
+    async def _in_words(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+                raise
+            return self._html("nothing.html", status=404)
+
+    def _html(self, name: str, *, lang: str = "", status: int = 200) -> web.Response:
+        text = self._files[name].decode().replace("{version}", self._version)
         return web.Response(
-            text=text,
+            text=text.replace("{lang}", lang),
+            status=status,
             content_type="text/html",
             headers={**_HEADERS, hdrs.CACHE_CONTROL: "no-cache"},
         )

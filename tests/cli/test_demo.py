@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from infra import clickhouse
+from pipeline.log.lock import DirectoryLock
 from tests.cli.conftest import Goldpan
 from tests.infra.support import wait_for
 
@@ -41,6 +42,12 @@ def test_the_past_is_reported_and_proved(typed: Goldpan, tmp_path: Path) -> None
 
 
 def test_it_goes_on_until_it_is_stopped_and_leaves_nothing(tmp_path: Path) -> None:
+    """Nor does it leave what a demonstration left that was killed: the kernel freed its lock."""
+    for left in ("goldpan-demo-left", "goldpan-demo-alive"):
+        (tmp_path / left).mkdir()
+    DirectoryLock(tmp_path / "goldpan-demo-left").release()
+    clickhouse.start(tmp_path / "goldpan-demo-left" / "clickhouse")
+    alive = DirectoryLock(tmp_path / "goldpan-demo-alive")
     command = [sys.executable, "-m", "pipeline", "demo", "--seats", "100", "--hours", "1"]
     running = subprocess.Popen(
         [*command, "--port", "0"],
@@ -60,7 +67,8 @@ def test_it_goes_on_until_it_is_stopped_and_leaves_nothing(tmp_path: Path) -> No
         _, err = running.communicate(timeout=60)
 
     assert running.returncode == 0, err
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["goldpan-demo-alive"]
+    alive.release()
     assert not [line for line in processes() if str(tmp_path) in line]
 
 

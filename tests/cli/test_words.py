@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Goldpan
 
+ROOT = Path(__file__).parents[2]
 EXPLAINED = re.compile(
     r"^  (-\S+|[A-Z]+|\{\S+\})[^\n]*?(?:  +| *\n {10,})(\S[^\n]*)?", re.MULTILINE
 )
@@ -36,6 +38,7 @@ def test_help_fits_and_says_what_each_word_means(
     assert said.status == 0
     assert max(map(len, said.out.splitlines())) <= 100
     assert "None" not in said.out
+    assert re.match(r"\n[A-Z][^\n]*(\n[^\n]+)*\.\n", said.out[said.out.index("\n\n") + 1 :])
     for word, explained in EXPLAINED.findall(said.out.partition("\n\n")[2]):
         assert explained, f"{word} is not explained"
 
@@ -79,6 +82,13 @@ def test_words_that_no_command_knows(words: tuple[str, ...], typed: Goldpan) -> 
 
     assert (said.status, said.out) == (2, "")
     assert said.err.startswith("usage: goldpan")
+
+
+def test_the_version(typed: Goldpan) -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    said = typed("--version")
+    assert (said.status, said.out) == (0, f"goldpan {version}\n")
 
 
 @pytest.mark.parametrize("place", ["here", "1.2", "99999999999999999999.1.1"])

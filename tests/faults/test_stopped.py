@@ -71,7 +71,9 @@ def test_a_second_process_on_the_same_directory(deployment: Deployment, day: Pat
     assert end.status == 1
     assert end.err == (
         f"goldpan: {deployment.log} is in use by process {first.process.pid}: stop that process, "
-        "or choose another data directory\n"
+        "and run this again; or, if it is 'goldpan run', send it the file, up to 8 MB at a time: "
+        "curl http://127.0.0.1:8400/v1/events -H 'Authorization: Bearer KEY' "
+        "-H 'Content-Type: application/x-ndjson' --data-binary @FILE\n"
     )
     assert first.process.wait(timeout=60) == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,18 @@ def test_nobody_may_change_the_configuration_by_an_event(gateway: Gateway) -> No
     event = queued("config") | {"event_type": "config.changed", "who": "me"}
     answer = gateway.send(event)
     assert (answer.status, answer.json["results"][0]["field"]) == (403, "event_type")
+
+
+def test_a_key_is_told_with_what_it_is_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ("--data-dir", str(tmp_path))
+    assert main(["keys", "add", "pbx", "--site", "example", "--days", "3", *place]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"gp_pbx_\S+\n", out)
+    assert "the key of pbx, for events of site example and any source, until 20" in err
+    assert "-H 'Authorization: Bearer KEY'" in err
+    assert out.strip() not in err
 
 
 def test_an_expired_key_says_so(tmp_path: Path, typed: Typed) -> None:

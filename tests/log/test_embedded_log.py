@@ -229,8 +229,7 @@ def test_a_second_holder_is_told_who_has_it(directory: Path) -> None:
             check=True,
         ).stdout
     assert said.strip() == (
-        f"{directory} is in use by process {os.getpid()}: "
-        "stop that process, or choose another data directory"
+        f"{directory} is in use by process {os.getpid()}: stop that process, and run this again"
     )
     EmbeddedLog.open(directory).close()
 

@@ -59,9 +59,10 @@ def day_store(server: clickhouse.Server, tmp_path_factory: pytest.TempPathFactor
             ingest(pipeline, source, "simulated:7", IngestLimits(), lambda _: None)
             # Gauges show the present only: somebody is ready, and somebody waits.
             now = datetime.now(UTC)
+            care = {"team": "care", "queues": ["vip"]}
             live = [
-                event(now, "agent.state", agent_id="li", state="ready", team="a", queues=["vip"]),
-                event(now, "agent.state", agent_id="wu", state="break", team="a", queues=["vip"]),
+                event(now, "agent.state", agent_id="li", state="ready", **care),
+                event(now, "agent.state", agent_id="wu", state="break", **care),
                 event(now, "call.queued", contact_id="now", queue="vip"),
             ]
             pipeline.publish(LIVE, [json.dumps(one).encode() for one in live])

@@ -86,6 +86,11 @@ def test_a_page_may_ask_nothing_of_any_other_host(served: str) -> None:
 def test_what_is_not_there_is_not_found(served: str) -> None:
     for place in ("/d/none", "/viewer/boards/none", "/viewer/stream/none", "/viewer/0/app.py"):
         assert run(get(served + place))[0] == 404
+    for place in ("/d/none", "/none"):
+        status, headers, text = run(get(served + place, Accept="text/html,*/*;q=0.8"))
+        assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert 'href="/?lang=en"' in text
+        assert "没有这个页面" in text
     assert run(get(f"{served}/viewer/old/viewer.js"))[1]["Cache-Control"] == "no-cache"
 
 

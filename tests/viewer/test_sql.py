@@ -71,7 +71,8 @@ def test_every_query_answers_over_a_day_and_over_nothing(
 
 
 def overridden(panel: Board) -> list[str]:
-    return [rule["matcher"]["options"] for rule in panel["fieldConfig"]["overrides"]]
+    config = panel.get("fieldConfig", {"overrides": []})
+    return [rule["matcher"]["options"] for rule in config["overrides"]]
 
 
 def check(panel: Board, types: list[str], rows: int) -> None:
@@ -97,22 +98,32 @@ def check(panel: Board, types: list[str], rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [("en/tickets.json", "Logistics"), ("zh/tickets.json", "物流部")]
+    ("place", "what", "names"),
+    [
+        ("en/tickets.json", "department", {"logistics": "Logistics"}),
+        ("zh/tickets.json", "department", {"logistics": "物流部"}),
+        ("en/agents.json", "team", {"care": "Complaint care"}),
+        ("zh/agents.json", "team", {"care": "投诉组"}),
+        ("en/health.json", "source", {"acd": "Telephone system"}),
+        ("zh/health.json", "source", {"acd": "呼叫平台"}),
+    ],
 )
-def test_departments_are_called_by_their_names(
-    place: str, name: str, full: Reader, day: tuple[datetime, datetime]
+def test_what_the_site_has_a_name_for_is_called_by_it(
+    place: str, what: str, names: dict[str, str], full: Reader, day: tuple[datetime, datetime]
 ) -> None:
     board = BOARDS[place]
     values = chosen(board, full)
     shown = set()
+    now = datetime.now(UTC)
+    during = (now - timedelta(hours=1), now) if "health" in place else day
     for panel in board["panels"]:
-        if "department" in overridden(panel):
+        if what in overridden(panel):
             sql = interpolate(panel["targets"][0]["rawSql"], values)
-            answer = full.read_shipped(expand(sql, time_range(*day, "1m", 100)))
-            column = [column for column, _ in answer.columns].index("department")
+            answer = full.read_shipped(expand(sql, time_range(*during, "1m", 100)))
+            column = [column for column, _ in answer.columns].index(what)
             shown |= {row[column] for row in answer.rows}
-    assert name in shown
-    assert "logistics" not in shown
+    assert shown >= set(names.values())
+    assert not shown & set(names)
 
 
 def answer_of(
@@ -124,6 +135,24 @@ def answer_of(
     answer = reader.read_shipped(expand(sql, time_range(*day, "1m", 100)))
     names = [name for name, _ in answer.columns]
     return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+
+def test_a_period_is_compared_only_with_one_that_the_data_cover(
+    full: Reader, day: tuple[datetime, datetime]
+) -> None:
+    """A call waits now. So many days before, the period began at noon, or before all data."""
+    values = chosen(BOARDS["en/calls.json"], full)
+    noon = day[0] + timedelta(hours=12)
+    back = timedelta(days=(datetime.now(UTC) - noon).days)
+    compared = {}
+    for begin in (noon, day[0] - timedelta(hours=1)):
+        shown = (begin + back, begin + 2 * back - timedelta(seconds=1))
+        rows = answer_of("en/calls.json", "Compared", values, full, shown)
+        compared[begin] = next(row for row in rows if row["metric"] == "offered")
+    covered, uncovered = compared.values()
+    assert covered["now"] == uncovered["now"] == 1
+    assert covered["before"].startswith("−")
+    assert uncovered["before"] is None
 
 
 def test_a_queue_is_judged_alike_on_both_its_boards(

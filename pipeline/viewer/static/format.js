@@ -43,13 +43,12 @@ export class Format {
   day(ms) { return this.date.format(ms).slice(5); }
 
   number(value, decimals) {
-    const digits = decimals ?? (Number.isInteger(value) ? 0 : 2);
-    if (!this.numbers.has(digits)) {
-      this.numbers.set(digits, new Intl.NumberFormat('en-US', {
-        minimumFractionDigits: digits, maximumFractionDigits: digits,
+    if (!this.numbers.has(decimals)) {
+      this.numbers.set(decimals, new Intl.NumberFormat('en-US', {
+        minimumFractionDigits: decimals ?? 0, maximumFractionDigits: decimals ?? 2,
       }));
     }
-    return this.numbers.get(digits).format(value);
+    return this.numbers.get(decimals).format(value);
   }
 
   // A value in its unit: [number, unit], so that the unit can be drawn smaller.

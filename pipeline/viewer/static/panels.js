@@ -99,7 +99,7 @@ export function bargauge(panel, frame, context) {
   const label = frame.kinds.indexOf('text');
   const number = frame.kinds.indexOf('number');
   const values = frame.values[number] ?? [];
-  if (!values.length) return [el('p', { class: 'empty' }, context.format.words.nodata)];
+  if (!values.length) return [el('p', { class: 'empty' }, panel.fieldConfig.defaults.noValue)];
   const field = fieldOf(panel, frame.names[number]);
   const most = Math.max(field.max ?? 0, ...values, 1e-9);
   return [el('div', { class: 'bars' }, ...values.map((value, row) => {
