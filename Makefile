@@ -58,6 +58,7 @@ format: $(DEVELOPMENT)  ## put the code into its one form
 	$(BIN)/ruff format .
 
 docs: $(DEVELOPMENT)  ## write the pages and boards that are made from the catalogue
+	$(BIN)/goldpan metrics record
 	$(BIN)/goldpan metrics glossary > docs/glossary.md
 	$(BIN)/goldpan metrics glossary --lang zh > docs/glossary.zh.md
 	$(BIN)/goldpan dashboards build

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -19,6 +20,8 @@ from schemas import formula
 from schemas.documents import Problem, nearest, read_document
 from schemas.measures import FactFamily, FactMeasure, Family, Id, Name, Strict, Text
 from schemas.units import Unit
+from schemas.versions import FILE as VERSIONS
+from schemas.versions import Versions, fingerprint, load_versions
 
 
 class Variant(Strict):
@@ -162,12 +165,64 @@ class Catalogue:
             for measure, definition in family.measures.items():
                 is_histogram = getattr(definition, "kind", "sum") == "histogram"
                 (histograms if is_histogram else scalars)[measure] = name
-        tree = formula.parse(text, scalars, histograms)
+        tree = formula.parse(text, scalars, histograms, self.metrics)
         homes = {m: scalars.get(m) or histograms[m] for m in formula.measures(tree)}
         if not homes:
             msg = f"{text!r}: a formula reads at least one measure"
             raise formula.FormulaError(msg)
         return Formula(text, tree, homes)
+
+    def versions(self) -> Versions:
+        """Return the fingerprint of each metric that can be computed, under its version.
+
+        It follows from formulas, unit and default, and from what the measures count. Words,
+        targets and limits change no number, nor does the way in which a formula is written.
+        """
+        found: dict[str, dict[int, str]] = {}
+        for metric_id, metric in self.metrics.items():
+            formulas = {n or "": self.compile(text) for n, text in metric.formulas().items()}
+            if formulas:
+                content = {
+                    "unit": metric.unit,
+                    "default": metric.default,
+                    "formulas": {name: repr(one.tree) for name, one in formulas.items()},
+                    "measures": {
+                        measure: self._counted(home, measure)
+                        for one in formulas.values()
+                        for measure, home in one.homes.items()
+                    },
+                }
+                found[metric_id] = {metric.definition_version: fingerprint(content)}
+        return found
+
+    def _counted(self, home: str, measure: str) -> object:
+        """Return what a measure counts, as plain data; not its words, nor by what it is kept."""
+        family = self.families[home]
+        place = {"table": family.table, "time": getattr(family, "time", "")}
+        where = getattr(family, "where", {})
+        counted = family.measures[measure].model_dump(mode="json", exclude={"description", "sets"})
+        return [place, where, counted]
+
+    def changed(self, versions: Versions) -> Iterator[Problem]:
+        """Yield each metric that is not what was recorded under its version."""
+        for metric_id, today in self.versions().items():
+            known = versions.get(metric_id, {})
+            for number, print_ in today.items():
+                if known.get(number, print_) != print_:
+                    text = (
+                        f"its numbers are not those of version {number} any more: set "
+                        f"definition_version to {max(known) + 1} and run 'goldpan metrics record'; "
+                        f"or take version {number} out of {VERSIONS}, if it was never released"
+                    )
+                    yield ("metrics", metric_id), text
+
+    def empty_cells(self) -> Iterator[Problem]:
+        """Yield each dimension and stage that no key metric watches."""
+        key = [metric for metric in self.metrics.values() if metric.tier == "K"]
+        for dimension, stage in product("CEY", "FIB"):
+            if not any(m.dimension == dimension and m.stage in (stage, "all") for m in key):
+                text = f"no key metric for dimension {dimension}, stage {stage}: give one tier K"
+                yield ("metrics",), text
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong across definitions: names given twice, formulas in vain."""
@@ -187,14 +242,27 @@ class Catalogue:
                     yield ("metrics", metric_id, *where), str(error)
 
 
-def read_catalogue(name: str, text: str) -> Catalogue:
+def read_catalogue(name: str, text: str, versions: Versions | None = None) -> Catalogue:
     """Read a whole catalogue.
+
+    Args:
+        name: how the file is called in messages.
+        text: the file's content.
+        versions: what was recorded of the product's own metrics, which then must be complete.
 
     Raises:
         DocumentError: every problem, with file and line.
     """
-    file = read_document(name, text, CatalogueFile, lambda f: _catalogue(f).problems())
-    return _catalogue(file)
+
+    def problems(file: CatalogueFile) -> Iterator[Problem]:
+        catalogue = _catalogue(file)
+        found = list(catalogue.problems())
+        yield from found
+        if versions is not None and not found:
+            yield from catalogue.empty_cells()
+            yield from catalogue.changed(versions)
+
+    return _catalogue(read_document(name, text, CatalogueFile, problems))
 
 
 def _catalogue(file: CatalogueFile) -> Catalogue:
@@ -243,4 +311,5 @@ def extend_catalogue(base: Catalogue, name: str, text: str) -> Catalogue:
 def load_catalogue() -> Catalogue:
     """Return the catalogue that ships with the product, read once."""
     entry = resources.files("schemas") / "metrics.yaml"
-    return read_catalogue("schemas/metrics.yaml", entry.read_text(encoding="utf-8"))
+    text = entry.read_text(encoding="utf-8")
+    return read_catalogue("schemas/metrics.yaml", text, load_versions())

@@ -6,6 +6,7 @@ What the two forms agree on, and a property test proves on the real engine:
 - whole numbers stay whole under `+ - *` and are exact while they fit 64 bits;
 - `/` is always a float; dividing by zero gives no value (NULL, None), not 0 and not 100 %;
 - no value stays no value through every operation;
+- dividing by what is 0 whatever is counted, such as `a - a`, is refused when it is read;
 - a quantile is in milliseconds, the estimate of its bin (`schemas.histogram`), none if empty.
 """
 
@@ -87,6 +88,7 @@ class _Parser:
     text: str
     scalars: Collection[str]
     histograms: Collection[str]
+    metrics: Collection[str]
 
     def error(self, node: ast.AST, what: str) -> FormulaError:
         column = getattr(node, "col_offset", 0) + 1
@@ -105,14 +107,25 @@ class _Parser:
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return Negative(self.node(operand))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
-                return Combined(_OPERATIONS[type(op)], self.node(left), self.node(right))
+                return self.combined(_OPERATIONS[type(op)], left, right)
             case ast.Call(func=ast.Name(id="quantile")):
                 return self.quantile(node)
             case ast.Call(func=ast.Name(id=name)):
                 raise self.error(node, f"no function {name!r}; known: quantile(histogram, 0.9)")
         raise self.error(node, "only numbers, measures, + - * /, ( ) and quantile( ) are allowed")
 
+    def combined(
+        self, operation: Literal["+", "-", "*", "/"], left: ast.expr, right: ast.expr
+    ) -> Combined:
+        found = Combined(operation, self.node(left), self.node(right))
+        if operation == "/" and is_zero(found.right):
+            raise self.error(right, "is always 0, so nothing can be divided by it")
+        return found
+
     def measured(self, node: ast.expr, name: str) -> Measured:
+        if name in self.metrics and name not in {*self.scalars, *self.histograms}:
+            what = f"{name!r} is a metric, and formulas read measures: write its formula out"
+            raise self.error(node, what)
         if name in self.histograms:
             raise self.error(node, f"{name!r} is a histogram: write quantile({name}, 0.9)")
         if name not in self.scalars:
@@ -132,13 +145,20 @@ class _Parser:
         raise self.error(node, "write quantile(histogram, 0.9)")
 
 
-def parse(text: str, scalars: Collection[str], histograms: Collection[str] = ()) -> Node:
+def parse(
+    text: str,
+    scalars: Collection[str],
+    histograms: Collection[str] = (),
+    metrics: Collection[str] = (),
+) -> Node:
     """Parse a formula.
 
     Args:
         text: for example "answered / offered * 100".
         scalars: the measures that are numbers.
         histograms: the measures that only `quantile` may read.
+        metrics: what is no measure though it has a name, so that whoever writes it is told. No
+            formula reads a metric, so none can come to read itself.
 
     Raises:
         FormulaError: the text is not a formula, or names what does not exist.
@@ -156,7 +176,7 @@ def parse(text: str, scalars: Collection[str], histograms: Collection[str] = ())
         column = getattr(error, "offset", None) or 1
         msg = f"{stripped!r}, column {column}: not an expression"
         raise FormulaError(msg) from error
-    return _Parser(stripped, scalars, histograms).node(tree.body)
+    return _Parser(stripped, scalars, histograms, metrics).node(tree.body)
 
 
 def measures(node: Node) -> frozenset[str]:
@@ -172,6 +192,48 @@ def measures(node: Node) -> frozenset[str]:
             return measures(left) | measures(right)
         case _:
             return frozenset()
+
+
+_Polynomial: TypeAlias = "dict[tuple[str, ...], Fraction]"
+"""The coefficient of each product of measures; a quotient counts as a measure of its own."""
+_MOST_TERMS = 100
+
+
+def is_zero(node: Node) -> bool:
+    """Tell whether a formula is 0 whatever is counted.
+
+    >>> is_zero(parse("(a + b) * 2 - a - a - 2 * b", {"a", "b"}))
+    True
+    >>> is_zero(parse("a - b", {"a", "b"}))
+    False
+    """
+    return not _polynomial(node)
+
+
+def _polynomial(node: Node) -> _Polynomial:
+    terms: _Polynomial
+    match node:
+        case Literally(value):
+            terms = {(): Fraction(value)}
+        case Negative(of):
+            terms = {names: -factor for names, factor in _polynomial(of).items()}
+        case Combined("+" | "-" as operation, left, right):
+            terms = _polynomial(left)
+            for names, factor in _polynomial(right).items():
+                signed = factor if operation == "+" else -factor
+                terms[names] = terms.get(names, Fraction(0)) + signed
+        case Combined("*", left, right):
+            terms = {}
+            ours, theirs = _polynomial(left), _polynomial(right)
+            if len(ours) * len(theirs) > _MOST_TERMS:
+                return {(repr(node),): Fraction(1)}
+            for some, factor in ours.items():
+                for others, by in theirs.items():
+                    names = tuple(sorted(some + others))
+                    terms[names] = terms.get(names, Fraction(0)) + factor * by
+        case _:
+            terms = {(repr(node),): Fraction(1)}
+    return {names: factor for names, factor in terms.items() if factor}
 
 
 def denominator(node: Node) -> Node | None:

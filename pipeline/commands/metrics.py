@@ -26,9 +26,10 @@ from pipeline.glossary import (
     markdown,
     say,
 )
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, load_catalogue
 from schemas.measures import Text
 from schemas.units import UNITS
+from schemas.versions import load_versions, merged, write
 
 _HEAD = {
     "id": Text(zh="编号", en="id"),
@@ -55,6 +56,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     showing.set_defaults(run=show_metrics)
     page = actions.add_parser("glossary", help="all definitions as a Markdown page")
     page.set_defaults(run=print_glossary)
+    recording = actions.add_parser(
+        "record", help="note today's definitions under their versions, in schemas/versions.yaml"
+    )
+    recording.set_defaults(run=record)
     for action in (listing, showing, page):
         action.add_argument("--lang", choices=LANGS, default="en", help="default: en")
         action.add_argument(
@@ -85,6 +90,14 @@ def show_metrics(options: argparse.Namespace) -> int:
 def print_glossary(options: argparse.Namespace) -> int:
     """Write the page to the standard output."""
     sys.stdout.write(markdown(catalogue_of(options.definitions), options.lang))
+    return 0
+
+
+def record(options: argparse.Namespace) -> int:
+    """Add what is new to the fingerprints that ship with the product."""
+    del options
+    path = write(merged(load_versions(), load_catalogue().versions()))
+    print(f"wrote {path.name}")
     return 0
 
 

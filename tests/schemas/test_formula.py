@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from schemas.formula import (
     Number,
     Value,
     evaluate,
+    is_zero,
     measures,
     parse,
     to_python,
@@ -36,6 +38,13 @@ trees: st.SearchStrategy[Node] = st.recursive(
     leaves,
     lambda inner: (
         st.builds(Negative, inner) | st.builds(Combined, st.sampled_from("+-*/"), inner, inner)
+    ),
+    max_leaves=8,
+)
+wholes: st.SearchStrategy[Node] = st.recursive(
+    st.builds(Literally, st.integers(0, 3)) | st.builds(Measured, st.sampled_from(NAMES)),
+    lambda inner: (
+        st.builds(Negative, inner) | st.builds(Combined, st.sampled_from("+-*"), inner, inner)
     ),
     max_leaves=8,
 )
@@ -143,11 +152,31 @@ def test_no_value_stays_no_value(ask: Ask, text: str, expected: Number | None) -
         ("(" * 300 + ")" * 300, "not an expression"),
         ("1" * 2000, "at most 1000 characters"),
         ("offered\x00", "not an expression"),
+        ("offered / 0", "column 11: is always 0, so nothing can be divided by it"),
+        ("1 + offered / (answered - answered)", "column 16: is always 0"),
+        ("offered / (2 * offered - offered - offered)", "is always 0"),
+        ("offered / (answered * 0)", "is always 0"),
+        ("offered / -(1 - 1.0)", "is always 0"),
+        ("offered / (offered / answered - offered / answered)", "is always 0"),
+        ("answer_rate / 2", "column 1: 'answer_rate' is a metric, and formulas read measures"),
     ],
 )
 def test_what_is_not_a_formula_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises(FormulaError, match=message):
-        parse(text, {"offered", "answered"}, {"talk_bins"})
+        parse(text, {"offered", "answered"}, {"talk_bins"}, {"answer_rate", "offered"})
+
+
+def test_what_is_always_zero_is_zero_and_the_rest_is_not() -> None:
+    @settings(max_examples=300, deadline=None)
+    @given(wholes)
+    def check(node: Node) -> None:
+        # A polynomial of degree below 9 in each of three measures that is 0 on so wide a grid is 0.
+        grid = ({"a": a, "b": b * 97, "c": c * 9973} for a, b, c in product(range(1, 10), repeat=3))
+        assert is_zero(node) == all(evaluate(node, values) == 0 for values in grid)
+        assert is_zero(Combined("-", node, node))
+        assert is_zero(Combined("*", node, Literally(0)))
+
+    check()
 
 
 def test_a_formula_knows_its_measures() -> None:
