@@ -69,8 +69,10 @@ TICKETS = Table(
         *("very_urgent", "upheld", "opened_at", "registered_at", "dispatched_at", "accepted_at"),
         *("responded_at", "flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at"),
         *("due_at", "promised_at", "legal_due_at", "response_ms", "resolution_ms", "in_time"),
-        *("reopens", "reassignments", "owners", "returns", "urges", "illegal", "open", "events"),
-        *("domain", "state"),
+        *("reopens", "reassignments", "owners", "returns", "urges", "illegal"),
+        *("compensation_option", "currency", "compensation", "over_authority"),
+        *("standard_outcome", "on_path", "skipped", "looped", "reworked_at", "contacted"),
+        *("open", "events", "domain", "state"),
     ),
 )
 ESCALATIONS = Table(

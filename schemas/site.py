@@ -20,6 +20,7 @@ from schemas.adapters import AdapterName, AdapterNames
 from schemas.calendars import Calendar, CalendarName
 from schemas.documents import nearest
 from schemas.measures import Strict, Text
+from schemas.standards import Standards
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DepartmentCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -216,6 +217,7 @@ class SiteConfig(Strict):
     contact_timeouts: ContactTimeouts = ContactTimeouts()
     agent_timeouts: AgentTimeouts = AgentTimeouts()
     tickets: Tickets = Tickets()
+    standards: Standards = Standards()
     retention: Retention = Retention()
     ingest: Ingest = Ingest()
 

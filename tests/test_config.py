@@ -50,6 +50,7 @@ calendars:
     holidays: [2025-10-02, 2026-09-21]
     make_up_days: [2026-09-27]
 tickets: {default: {response_minutes: 60, business: true}, priorities: {low: {business: office}}}
+standards: {authority: {"1": 50}, paths: [[registered, closed]]}
 """
 
 
@@ -156,6 +157,13 @@ def test_the_canonical_text_is_the_configuration() -> None:
             "threshold_s: 2,",
             "site.yaml:9: queues.vip: short_abandon_s 2.5 is longer than threshold_s 2",
         ),
+        (
+            "[registered, closed]",
+            "[closed, registered]",
+            "site.yaml:23: standards.paths.0: a path ends with 'closed', for a ticket's way is",
+        ),
+        ("[registered, closed]", "[regstered, closed]", "site.yaml:23: standards.paths.0.0: 'regs"),
+        ('{"1": 50}', '{"1": -50}', "site.yaml:23: standards.authority.1: -50: input should be"),
         (
             "waiting_minutes: 60",
             "waiting_minutes: soon",

@@ -8,6 +8,7 @@ from opening or reopening to the next end.
 
 from __future__ import annotations
 
+from pipeline.parity import ticket_standards_sql as standards
 from pipeline.parity.contacts_sql import stepwise
 from pipeline.parity.ticket_levels_sql import (
     LEVEL_DIMENSIONS,
@@ -39,7 +40,7 @@ SUMS = (
     *("escalations_internal", "escalations_external", "escalations_judged"),
     *("escalations_accountable", "followups_due", "followups_attempted", "followups_made"),
     *("followups_reached", "followups_new_issue", "said_resolved", "said_satisfied"),
-    "illegal_transitions",
+    *("illegal_transitions", *standards.SUMS),
 )
 HISTOGRAMS = ("ack_bins", "dispatch_bins", "response_bins", "resolution_bins", "vu_response_bins")
 COUNTED = "parity_ticket_counts"
@@ -49,7 +50,7 @@ _DAY_MS = 86_400_000
 
 _EVENT = """Tuple(
     k UInt64, now Int64, type String, word String, before String, after String, effect UInt8,
-    legal UInt8, auto UInt8, urgent UInt8, payload String)"""
+    legal UInt8, auto UInt8, urgent UInt8, other UInt8, payload String)"""
 _LAST = (
     *("now", "after", "response_ms", "forget_ms", "due", "legal_due", "reasons", "upheld_told"),
     *("required_told", "filled_told", *DIMENSIONS),
@@ -114,16 +115,18 @@ def _counts(clocks: str) -> str:
     actions = "['dispatched', 'accepted', 'resolved', 'closed', 'assigned']"
     whole = stepwise(
         f"""
-        SELECT
-            shard, entity,
+        SELECT * FROM (SELECT
+            shard, entity, any(rules) AS rules,
             argMax(tuple({", ".join(_LAST)}), k) AS latest,
             argMin(tuple({", ".join(_FIRST)}), k) AS earliest,
             argMin(type, k) AS first_type,
             arraySort(e -> e.k, groupArray(CAST((
-                k, now, type, word, before, after, has_effect, is_legal, is_auto, is_urgent, payload
+                k, now, type, word, before, after, has_effect, is_legal, is_auto, is_urgent,
+                is_other, payload
             ) AS {_EVENT}))) AS es
         FROM ({known(clocks)})
-        GROUP BY shard, entity
+        GROUP BY shard, entity) AS w
+        LEFT JOIN ({standards.STANDARDS}) AS r USING (rules)
         """,
         ", ".join(
             [f"latest.{i} AS {name}" for i, name in enumerate(_LAST, 1)]
@@ -138,6 +141,8 @@ def _counts(clocks: str) -> str:
         arrayFilter(e -> e.type IN ('followup.due', 'followup.attempted'), es) AS asked,
         first_received IS NOT NULL OR first_type = 'ticket.received' AS is_received
         """,
+        standards.TOLD,
+        standards.JUDGED,
         # Start, first human reply, end, how it ended, closing; 0 where it did not happen.
         """
         arrayMap((span, i) -> (
@@ -223,6 +228,7 @@ def _counts(clocks: str) -> str:
             _one("closed", "present.5", "present.5 > 0"),
             _one("findings", "present.5", "present.5 > 0 AND upheld_told IS NOT NULL"),
             _one("upheld", "present.5", "present.5 > 0 AND ifNull(upheld_told, 0)"),
+            *(_one(*counted) for counted in standards.COUNTS),
         ]
     )
     lists = ", ".join(

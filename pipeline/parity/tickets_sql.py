@@ -193,6 +193,25 @@ _SO_FAR = "OVER (PARTITION BY shard, entity ORDER BY k ROWS UNBOUNDED PRECEDING)
 _NAMES = ("channel", "tier", "priority", "severity", "topic", "product", "region")
 
 
+_BEFORE = (
+    "OVER (PARTITION BY shard, entity ORDER BY k ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+)
+
+
+def _other() -> str:
+    """Whether a ticket's event contradicts what was known of its key fields before."""
+    category = "JSONExtract(ifNull({}, '[]'), 'Array(String)')"
+    raw = "if(is_ticket AND JSONType(payload, 'category') = 'Array', "
+    raw += "JSONExtractRaw(payload, 'category'), NULL)"
+    told, known = category.format(raw), category.format(f"anyLast({raw}) {_BEFORE}")
+    differing = [f"notEmpty({told}) AND arraySlice({told}, 1, length({known})) != {known}"]
+    differing += [
+        f"ifNull({_text(name)} != anyLast(if(is_ticket, {_text(name)}, NULL)) {_BEFORE}, 0)"
+        for name in ("topic", "product", "region")
+    ]
+    return f"is_ticket AND ({' OR '.join(differing)})"
+
+
 def states() -> str:
     """SQL for every event of some tickets, from `NUMBERED`, with how its ticket stood after it."""
     held = ", ".join(
@@ -231,6 +250,7 @@ def states() -> str:
             {_SO_FAR} AS required_told,
         anyLast(if(is_ticket, JSONExtract(payload, 'filled_fields', 'Nullable(Float64)'), NULL))
             {_SO_FAR} AS filled_told,
+        {_other()} AS is_other,
         {instant("'received_at'")} AS received_told,
         JSONExtractBool(payload, 'auto') AS is_auto
         """,

@@ -12,6 +12,7 @@ from pipeline.simulator.chance import Chance, Weighted
 from pipeline.simulator.departments import Departments
 from pipeline.simulator.escalations import Escalations
 from pipeline.simulator.office import AWAKE, HOUR_MS
+from pipeline.simulator.settlement import payment, right_region, was_called
 from pipeline.simulator.texts import Complaint, Temper
 from pipeline.simulator.ticket import DUE_H, Ticket
 from pipeline.simulator.truth import Truth
@@ -113,6 +114,8 @@ class Desk:
             self._truth.very_urgent[reason] += 1
         linked = f'"contact_id":"{contact}",' if contact else ""
         severity = {"mild": "minor", "strong": "normal"}.get(ticket.temper.intensity, "serious")
+        if severity == "serious":
+            self._truth.ticket(topic.name, "serious")
         category = (*topic.category, topic.name)
         # Now and then somebody forgets to say why it is very urgent.
         reasons = ticket.reasons if chance.hit(0.96) else ()
@@ -172,13 +175,28 @@ class Desk:
     # -- to a department and back -----------------------------------------------------------
 
     def _dispatch(self, at: int, ticket: Ticket) -> None:
-        self._say(at, ticket, "dispatched", f'"department":"{ticket.department}"')
+        if not ticket.dispatched_at:
+            ticket.dispatched_at = at
+            self._truth.ticket(ticket.matter.topic.name, "dispatched")
+            self._count_called(ticket, None, ticket.called)
+        fields = f'"department":"{ticket.department}","handler_level":"2"'
+        self._say(at, ticket, "dispatched", fields)
         wait = self._chance.length(12 * MINUTE_MS)
         self._agenda.note(at + wait, self._accept, ticket)
 
     def _accept(self, at: int, ticket: Ticket) -> None:
         self._say(at, ticket, "accepted", f'"department":"{ticket.department}"')
         self._departments.assign(at, ticket)
+        if not ticket.reworked and (region := right_region(ticket)):
+            self._agenda.note(at + 30 * MINUTE_MS, self._put_right, (ticket, region))
+
+    def _put_right(self, at: int, what: tuple[Ticket, str]) -> None:
+        """The department sees that the ticket was written down for the wrong region."""
+        ticket, region = what
+        if ticket.open and not ticket.reworked:
+            ticket.reworked = True
+            self._truth.ticket(ticket.matter.topic.name, "reworked")
+            self._say(at, ticket, "updated", f'"region":"{region}","reason":"wrong region"')
 
     def _redirect(self, at: int, ticket: Ticket) -> None:
         """The department is the wrong one: the service office takes it."""
@@ -208,9 +226,10 @@ class Desk:
             f'"upheld":{"false" if cause == "customer" or outcome == "refused" else "true"}'
         )
         if outcome == "refunded":
-            amount = chance.between(2, 60) * 5
-            fields += f',"compensation_option":"2","compensation_amount":{amount}'
-            fields += ',"currency":"CNY"'
+            paid = payment(ticket, chance.between(2, 60) * 5)
+            ticket.paid = paid.amount
+            fields += f',"compensation_option":"{paid.option}","currency":"CNY"'
+            fields += f',"compensation_amount":{paid.amount}'
         self._say(at, ticket, "resolved", fields)
         if ticket.department or chance.hit(0.3):
             self._say(at, ticket, "followup.due", '"agent_id":"desk-01"')
@@ -241,11 +260,15 @@ class Desk:
         answer = "yes" if content else "partly" if chance.hit(0.4) else "no"
         pleased = "yes" if content and chance.hit(0.85) else "no"
         new_issue = "true" if chance.hit(0.04) else "false"
+        called = was_called(ticket)
+        self._count_called(ticket, ticket.called, called)
+        ticket.called = called
         self._say(
             at,
             ticket,
             "followup.reached",
-            f'"agent_id":"{agent}","resolved_answer":"{answer}",'
+            f'"agent_id":"{agent}","contacted_answer":"{"yes" if called else "no"}",'
+            f'"resolved_answer":"{answer}",'
             f'"satisfied_answer":"{pleased}","new_issue":{new_issue}',
         )
         self._say(at, ticket, "followed_up", f'"owner":"{agent}"')
@@ -253,6 +276,13 @@ class Desk:
             self._reopen(at, ticket)
         else:
             self._close(at, ticket)
+
+    def _count_called(self, ticket: Ticket, before: bool | None, now: bool | None) -> None:
+        """Count what a customer says of a ticket that was dispatched; his last word counts."""
+        if ticket.dispatched_at and now is not None:
+            topic = ticket.matter.topic.name
+            self._truth.ticket(topic, "contact_asked", int(before is None))
+            self._truth.ticket(topic, "said_contacted", now - bool(before))
 
     def _reopen(self, at: int, ticket: Ticket) -> None:
         ticket.open = True
@@ -265,7 +295,11 @@ class Desk:
         self._agenda.note(at + 10 * MINUTE_MS, self._dispatch, ticket)
 
     def _close(self, at: int, ticket: Ticket) -> None:
-        self._truth.ticket(ticket.matter.topic.name, "closed")
+        topic = ticket.matter.topic.name
+        self._truth.ticket(topic, "closed")
+        if ticket.paid:
+            self._truth.ticket(topic, "compensated")
+            self._truth.ticket(topic, "compensation", ticket.paid * 100)
         self._say(at, ticket, "closed", '"reason":"settled"')
         self._agenda.note(at + 3 * DAY_MS, self._archive, ticket)
         if self._chance.hit(0.10 if ticket.late else 0.05):

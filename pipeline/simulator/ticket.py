@@ -26,6 +26,12 @@ class Ticket:
     reasons: tuple[str, ...]
     due_at: int
     department: str = ""
+    dispatched_at: int = 0
+    reworked: bool = False
+    called: bool | None = None
+    """Whether the customer says that somebody got in touch; None before he is asked."""
+    paid: int = 0
+    """In yuan."""
     open: bool = True
     tasks: int = 0
     returns: int = 0

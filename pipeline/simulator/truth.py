@@ -104,9 +104,9 @@ class Truth:
         self.mentions += 1
         return self.mentions
 
-    def ticket(self, topic: str, what: str) -> None:
-        """Something happened to a ticket."""
-        self.tickets.setdefault(topic, Counter())[what] += 1
+    def ticket(self, topic: str, what: str, times: int = 1) -> None:
+        """Something happened to a ticket, or so much was paid."""
+        self.tickets.setdefault(topic, Counter())[what] += times
 
     def document(self, zone: ZoneInfo, about: Mapping[str, object]) -> dict[str, Any]:
         """Return everything as plain data; hours are written as `goldpan report` writes them."""

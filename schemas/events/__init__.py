@@ -13,7 +13,7 @@ from schemas.events import (
     improvement,
     tickets,
 )
-from schemas.events.envelope import Event, epoch_ms
+from schemas.events.envelope import Event, epoch_ms, hundredths
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {
     model.model_fields["event_type"].default: model
@@ -22,4 +22,4 @@ EVENT_TYPES: Final[dict[str, type[Event]]] = {
 }
 """The contract of each event type, by its name."""
 
-__all__ = ["EVENT_TYPES", "Event", "epoch_ms"]
+__all__ = ["EVENT_TYPES", "Event", "epoch_ms", "hundredths"]

@@ -64,6 +64,8 @@ class FollowupBody(Event):
 
     ticket_id: Id
     agent_id: Id | None = None
+    contacted_answer: Label | None = None
+    """Whether somebody got in touch about it in time, in the customer's own word."""
     resolved_answer: Label | None = None
     satisfied_answer: Label | None = None
     new_issue: bool | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Annotated, ClassVar, Final
 
@@ -101,6 +101,15 @@ def _sane_money(value: Decimal) -> Decimal:
         )
         raise ValueError(msg)
     return value
+
+
+def hundredths(amount: Decimal) -> int:
+    """An amount in hundredths of its currency, half a hundredth rounded away from zero.
+
+    >>> hundredths(Decimal("12.5")), hundredths(Decimal("0.005"))
+    (1250, 1)
+    """
+    return int((amount * 100).to_integral_value(ROUND_HALF_UP))
 
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]

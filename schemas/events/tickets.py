@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from schemas.events.envelope import (
     Count,
@@ -18,6 +19,18 @@ from schemas.events.envelope import (
     Name,
     Text,
 )
+
+MAX_COMPENSATION: Final = 10**9
+
+
+def _payable(amount: Decimal) -> Decimal:
+    if not 0 <= amount <= MAX_COMPENSATION:
+        msg = f"should be an amount from 0 to {MAX_COMPENSATION:,}, in whole units of its currency"
+        raise ValueError(msg)
+    return amount
+
+
+Compensation = Annotated[Money, AfterValidator(_payable)]
 
 
 class TicketBody(Event):
@@ -54,7 +67,7 @@ class TicketBody(Event):
     merged_into: Id | None = None
     outcome: Name | None = None
     compensation_option: Label | None = None
-    compensation_amount: Money | None = None
+    compensation_amount: Compensation | None = None
     currency: Currency | None = None
     root_cause: Name | None = None
     cause_party: Name | None = None

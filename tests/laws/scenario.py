@@ -17,6 +17,7 @@ from pipeline.config import canonical_json, content_hash
 from pipeline.log.partition import shard_of
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
+from tests.laws.scenario_sites import settings
 from tests.laws.scenario_tickets import ticket
 from tests.laws.second_thoughts import revised_by
 from tests.laws.staff import rings, shift
@@ -360,24 +361,7 @@ def morning(
         for site in SITES:
             for _ in range(random_.randint(0, 2)):
                 at = START + random_.randint(-60_000, minutes * 60_000)
-                level = {
-                    "threshold_s": float(random_.choice([10, 20, 30])),
-                    "target_pct": float(random_.choice([60, 80, 95])),
-                }
-                waiting = {"waiting_minutes": random_.choice([1, 3, 120])}
-                heard = {"default_s": random_.choice([30.0, 60.0]), "sources": {"desk": 900.0}}
-                clocks = {
-                    "default": {"response_minutes": 5.0, "silent_hours": 0.1},
-                    "priorities": {"urgent": {"resolution_hours": random_.choice([0.05, 0.5])}},
-                    "forget_days": random_.choice([1, 365]),
-                }
-                settings = {
-                    "defaults": {"service_level": level},
-                    "contact_timeouts": waiting,
-                    "tickets": clocks,
-                    "agent_timeouts": heard,
-                }
-                changed = configuration(site, at, **settings)
+                changed = configuration(site, at, **settings(random_))
                 everywhere.append((at, RecordKind.EVENT, LIVE, changed))
     latest = max([last, *(s.at for s in sent)])
     ticks = [*range(START, latest, tick_ms * max(1, (latest - START) // (150 * tick_ms)))]

@@ -62,6 +62,8 @@ class _Desk:
                 content["accountable"] = chance() < 0.5
         elif word == "followup.reached":
             content |= {"resolved_answer": choice(["yes", "no"]), "new_issue": chance() < 0.3}
+            if chance() < 0.9:
+                content["contacted_answer"] = choice(["yes", "yes", "no"])
         self.events.append(content)
 
     def _about(self, word: str) -> dict[str, Any]:
@@ -69,13 +71,18 @@ class _Desk:
         said: dict[str, Any] = {}
         if word in {"registered", "received", "updated"}:
             said["priority"] = choice(["normal", "urgent"])
-            said["category"] = choice([["fee"], ["fee", "roaming"], ["network"]])
+            said["category"] = choice([["charges"], ["charges", "invoice"], ["network"]])
             if chance() < 0.5:
                 said["due"] = self._at + choice([0, 60_000, 600_000, 3_600_000])
             if chance() < 0.2:
                 said["legal_due"] = self._at + choice([60_000, 3_600_000])
             if chance() < 0.3:
                 said["urgent_reasons"] = choice([[], ["VU1"], ["VU1", "VU2"]])
+            if chance() < 0.5:
+                said |= {
+                    "topic": choice(["bill", "line"]),
+                    "severity": choice(["minor", "serious"]),
+                }
             if chance() < 0.3:
                 said |= {"required_fields": 5, "filled_fields": self._random.randint(0, 6)}
         if word in {"registered", "dispatched"} and chance() < 0.7:
@@ -84,8 +91,22 @@ class _Desk:
             said["received"] = self._at - 90_000
         if word == "replied":
             said["auto"] = chance() < 0.3
+        if word in {"resolved", "closed"}:
+            said |= self._settled(word)
+        return said
+
+    def _settled(self, word: str) -> dict[str, Any]:
+        chance, choice = self._random.random, self._random.choice
+        said: dict[str, Any] = {}
         if word == "closed" and chance() < 0.5:
             said["upheld"] = chance() < 0.5
+        if chance() < 0.7:
+            said["outcome"] = choice(["fixed", "refunded", "refused"])
+            if chance() < 0.5:
+                said |= {"compensation_amount": choice([0, 9.995, "50", 50.01, 1e3])}
+                said |= {"handler_level": choice("12")} | choice([{}, {"currency": "CNY"}])
+                if chance() < 0.2:
+                    said["currency"] = "USD"
         return said
 
 

@@ -9,7 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.parity import ticket_levels_sql, ticket_rows_sql, tickets_sql
+from pipeline.parity import (
+    ticket_levels_sql,
+    ticket_rows_sql,
+    ticket_standards_sql,
+    tickets_sql,
+)
 from pipeline.parity.check import Parity, check
 from pipeline.sources.servicenow import ServiceNow
 from schemas.records import LIVE
@@ -60,6 +65,7 @@ def test_tickets_of_every_shape_badly_delivered(ingested: Ingest, seed: int) -> 
     total = {v.measure: v.total for v in parity.verdicts}
     minutes = {v.measure for v in parity.verdicts if v.minutes}
     assert minutes >= {*ticket_levels_sql.LEVELS, "illegal_transitions", "escalations_judged"}
+    assert minutes >= {*ticket_standards_sql.SUMS}
     assert total["opened"] >= 140
     in_parts = check(client, SITE.site, events_at_once=200)
     assert {v.measure: v.total for v in in_parts.verdicts} == total

@@ -129,6 +129,14 @@ def test_genesys_forum_check(ask: Ask) -> None:
         ("flow_out_rate", {"flow_out": 10, "offered": 120}, 8.33),
         ("callback_done", {"callbacks_done": 19, "callbacks_requested": 20}, 95.0),
         ("max_wait", {"wait_max_ms": 61_500}, 61.5),
+        # requirements.md G6: 1 per 10,000 of 1,000,000 a month are 100, and 1,200 a year.
+        ("serious_rate", {"serious": 100, "answered": 1_000_000}, 1.0),
+        ("serious_projection", {"serious": 100, "answered": 1_000_000}, 1_200.0),
+        # 10.00 + 20.50 in hundredths, of four closed: 30.50 / 4.
+        ("compensation_cost", {"compensation": 3_050, "closed": 4}, 7.62),
+        ("compensation_cost:of_compensated", {"compensation": 3_050, "compensated": 2}, 15.25),
+        ("three_rate_response", {"said_contacted": 3, "dispatched": 8}, 37.5),
+        ("three_rate_response:of_asked", {"said_contacted": 3, "contact_asked": 4}, 75.0),
     ],
 )
 def test_hand_arithmetic(ask: Ask, spec: str, totals: dict[str, int], value: float) -> None:

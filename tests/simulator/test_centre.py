@@ -82,6 +82,22 @@ def test_what_is_said_is_what_is_true(week: Stretch) -> None:
     assert week.truth["surveys"]["responded"] == len(week.of("survey.responded"))
     registered = Counter(event["topic"] for event in week.of("ticket.registered"))
     assert registered == {t: c["opened"] for t, c in week.truth["tickets"].items()}
+    tickets: Counter[str] = Counter()
+    for counts in week.truth["tickets"].values():
+        tickets.update(counts)
+    assert tickets["dispatched"] == len({e["ticket_id"] for e in week.of("ticket.dispatched")})
+    moved = [e for e in week.of("ticket.updated") if e.get("reason") == "wrong region"]
+    assert tickets["reworked"] == len(moved) > 0
+    closed = {e["ticket_id"] for e in week.of("ticket.closed")}
+    paid = {
+        e["ticket_id"]: e["compensation_amount"]
+        for e in week.of("ticket.resolved")
+        if e["ticket_id"] in closed and "compensation_amount" in e
+    }
+    assert (tickets["compensated"], tickets["compensation"]) == (
+        len(paid),
+        100 * sum(paid.values()),
+    )
 
 
 def test_everything_happens_that_happens_in_a_centre(week: Stretch) -> None:

@@ -16,8 +16,16 @@ from pipeline.contribution import Cell, Measure, place
 from pipeline.operators.tickets.fact import TicketFact
 from pipeline.operators.tickets.levels import NEVER
 from pipeline.operators.tickets.lifecycle import DONE
+from pipeline.operators.tickets.standards import (
+    compensation,
+    is_serious,
+    over_authority,
+    standard_outcome,
+    walked,
+)
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
+from schemas.standards import Standards
 
 if TYPE_CHECKING:
     from pipeline.operators.tickets.state import Ticket
@@ -40,7 +48,9 @@ def cells_of(ticket: Ticket) -> list[Cell]:
     where = place(FAMILY, ticket.site, SETS, _values(fact))
     cells = [
         Cell(part, minute_of(at), where, measures)
-        for part, (at, measures) in enumerate(_counted(fact, ticket.passed))
+        for part, (at, measures) in enumerate(
+            _counted(fact, ticket.rules.config.standards, ticket.passed)
+        )
     ]
     known = max(fact.last_at, ticket.passed)
     for span in fact.levels.with_present(fact.present(), known):
@@ -65,8 +75,8 @@ def _ends_due(fact: TicketFact) -> Iterator[tuple[str, int]]:
             yield name, max(due, fact.opened_at)
 
 
-def _counted(fact: TicketFact, passed: int) -> Iterator[Counted]:
-    yield from _opened(fact)
+def _counted(fact: TicketFact, standards: Standards, passed: int) -> Iterator[Counted]:
+    yield from _opened(fact, standards)
     if fact.registered_at and fact.received_at:
         yield _took("acknowledged", "ack", fact.received_at, fact.registered_at)
     if fact.fields_required:
@@ -75,6 +85,8 @@ def _counted(fact: TicketFact, passed: int) -> Iterator[Counted]:
         yield fact.registered_at or fact.opened_at, amounts
     if fact.accepted_at and fact.registered_at:
         yield _took("accepted", "dispatch", fact.registered_at, fact.accepted_at)
+    if fact.dispatched_at:
+        yield fact.dispatched_at, tuple(_dispatched(fact))
     for cycle in fact.cycles:
         if cycle.replied_at:
             yield _took("responses", "response", cycle.started_at, cycle.replied_at)
@@ -82,7 +94,7 @@ def _counted(fact: TicketFact, passed: int) -> Iterator[Counted]:
     if fact.escalated_at:
         open_ = (("escalated_open", 1),) if fact.escalated_open else ()
         yield fact.escalated_at, (("escalated", 1), *open_)
-    yield from _ended(fact)
+    yield from _ended(fact, standards)
     yield from _due(fact, passed)
     for at, name in fact.counted:
         yield at, ((name, 1),)
@@ -93,10 +105,21 @@ def _took(count: str, name: str, start: int, end: int) -> Counted:
     return end, ((count, 1), (f"{name}_ms", took), ((f"{name}_bins", bin_of(took)), 1))
 
 
-def _opened(fact: TicketFact) -> Iterator[Counted]:
+def _dispatched(fact: TicketFact) -> Iterator[tuple[Measure, int]]:
+    yield "dispatched", 1
+    if fact.reworked_at:
+        yield "reworked", 1
+    if fact.contacted:
+        yield "contact_asked", 1
+        yield "said_contacted", int(fact.contacted == "yes")
+
+
+def _opened(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
     measures: list[tuple[Measure, int]] = [("opened", 1)]
     if not fact.merged:
         measures.append(("complaints", 1))
+    if is_serious(fact, standards):
+        measures.append(("serious", 1))
     if fact.escalated_at and fact.escalated_at - fact.opened_at <= ESCAPE_WITHIN_MS:
         measures.append(("escaped_30d", 1))
     yield fact.opened_at, tuple(measures)
@@ -116,7 +139,7 @@ def _flagged(fact: TicketFact) -> Iterator[Counted]:
         yield _took("vu_answered", "vu_response", flagged_at, fact.urgent_handled_at)
 
 
-def _ended(fact: TicketFact) -> Iterator[Counted]:
+def _ended(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
     first = fact.cycles[0]
     if first.ended_as in DONE:
         again = fact.cycles[1].started_at if len(fact.cycles) > 1 else NEVER
@@ -128,7 +151,25 @@ def _ended(fact: TicketFact) -> Iterator[Counted]:
         measures: list[tuple[Measure, int]] = [("closed", 1)]
         if fact.upheld is not None:
             measures += [("findings", 1), ("upheld", int(fact.upheld))]
-        yield fact.closed_at, tuple(measures)
+        yield fact.closed_at, (*measures, *_judged(fact, standards))
+
+
+def _judged(fact: TicketFact, standards: Standards) -> Iterator[tuple[Measure, int]]:
+    """What a closed ticket counts as where the site has standards for it."""
+    if (paid := compensation(fact, standards)) is not None:
+        yield "compensated", 1
+        yield "compensation", paid
+    elif fact.compensation:
+        yield "compensated_foreign", 1
+    if (over := over_authority(fact, standards)) is not None:
+        yield "authority_judged", 1
+        yield "over_authority", int(over)
+    if (standard := standard_outcome(fact, standards)) is not None:
+        yield "outcomes_judged", 1
+        yield "outcomes_standard", int(standard)
+    if (way := walked(fact, standards)) is not None:
+        yield "paths_judged", 1
+        yield "paths_kept", int(not way.skipped and not way.looped)
 
 
 def _due(fact: TicketFact, passed: int) -> Iterator[Counted]:

@@ -27,11 +27,17 @@ TYPES = (
 ATTRIBUTES = (
     *("customer_id", "contact_id", "channel", "topic", "product", "region", "segment", "tier"),
     *("severity", "priority", "department", "owner", "team", "handler_level", "outcome"),
-    *("root_cause", "cause_party", "merged_into"),
+    *("root_cause", "cause_party", "merged_into", "compensation_option", "currency"),
 )
 """Fields that describe the ticket: the latest word counts."""
 INSTANTS = ("received_at", "due_at", "promised_at", "legal_due_at")
+KEY_FIELDS = ("topic", "product", "region")
+"""Fields by which a ticket is dealt with, besides its category: to change them is rework."""
+TYPO_MS = 120_000
+"""What is changed sooner after the dispatch is a slip of the pen."""
 _HOLDERS = ("department", "owner", "team")
+_SILENT = frozenset({"updated", "replied"})
+"""What is said of a ticket without its coming any further."""
 _COUNTED = {"dispatched": "dispatches", "returned": "returns", "merged": "merged"}
 _ACTIONS = frozenset({"dispatched", "accepted", "resolved", "closed", "assigned"})
 """What the back office does about a very urgent ticket; a human reply besides."""
@@ -66,7 +72,10 @@ class TicketFact:
         "accepted_at",
         "attributes",
         "category",
+        "closed_after",
         "closed_at",
+        "compensation",
+        "contacted",
         "counted",
         "cycles",
         "dispatched_at",
@@ -87,11 +96,13 @@ class TicketFact:
         "received_at",
         "registered_at",
         "returns",
+        "reworked_at",
         "stage",
         "upheld",
         "urgent_handled_at",
         "urgent_reasons",
         "urges",
+        "way",
     )
 
     def __init__(self, limits: Callable[[str], TicketLimits], urgent: Sequence[str]) -> None:
@@ -104,6 +115,12 @@ class TicketFact:
         """That nothing was heard of it for so long that it is no longer waited for."""
         self.opened_at = self.received_at = self.registered_at = 0
         self.dispatched_at = self.accepted_at = self.closed_at = 0
+        self.reworked_at = 0
+        """When its category or another key field was changed, having been dispatched."""
+        self.way: list[str] = []
+        """The stages that it came to, one after the other."""
+        self.closed_after = 0
+        """How many of them there were when it was closed last."""
         self.attributes: dict[str, str] = {}
         self.instants: dict[str, int] = {}
         self.category: Sequence[str] = ()
@@ -111,6 +128,10 @@ class TicketFact:
         self.flagged_at = self.urgent_handled_at = 0
         self._seen_flag = False
         self.upheld: bool | None = None
+        self.compensation: int | None = None
+        """What is paid, in hundredths of its currency."""
+        self.contacted = ""
+        """Whether somebody got in touch in time, in the customer's own word; "" if not asked."""
         self.fields_required = self.fields_filled = 0
         self.cycles = [Cycle(0)]
         self.levels = Levels()
@@ -213,6 +234,7 @@ class TicketFact:
         self.cycles = [Cycle(self.opened_at)]
         if not is_told:
             self.stage = "registered"  # a ticket that has tasks is in somebody's hands
+            self.way.append(self.stage)
 
     def _act_on_flag(self, word: str, fields: Fields) -> None:
         """Note the first action that follows the flag; the flag's own event is none."""
@@ -229,6 +251,8 @@ class TicketFact:
             self.counted.append((now, "illegal_transitions"))
             if self.stage == before:
                 return
+        if not before or word not in _SILENT:
+            self.way.append(word if before else self.stage)
         if word in _COUNTED:
             self.counted.append((now, _COUNTED[word]))
         if word == "registered":
@@ -252,12 +276,15 @@ class TicketFact:
         cycle = self.cycles[-1]
         if word == "closed":
             self.closed_at = now
+            self.closed_after = len(self.way)
         if word == "merged" or not cycle.ended_at:
             cycle.ended_at, cycle.ended_as = now, word
 
     def _describe(self, word: str, now: int, fields: Fields) -> None:
         """Take in what the event says of the ticket: the latest word counts."""
         attributes = self.attributes
+        if self.dispatched_at and not self.reworked_at and now - self.dispatched_at >= TYPO_MS:
+            self.reworked_at = now if self._is_other(fields) else 0
         team = attributes.get("team", "")
         if word == "returned":
             for name in _HOLDERS:  # whoever had it has it no more
@@ -275,9 +302,19 @@ class TicketFact:
         self.urgent_reasons = _names(fields.get("urgent_reasons"), self.urgent_reasons)
         if (upheld := fields.get("upheld")) is not None:
             self.upheld = bool(upheld)
+        paid = ms_of(fields, "compensation_amount")
+        self.compensation = self.compensation if paid is None else paid
         self.fields_required = ms_of(fields, "required_fields") or self.fields_required
         filled = ms_of(fields, "filled_fields")
         self.fields_filled = self.fields_filled if filled is None else filled
+
+    def _is_other(self, fields: Fields) -> bool:
+        """Whether an event contradicts what is known of the key fields; more detail does not."""
+        known = self.category
+        if list(_names(fields.get("category"), known)[: len(known)]) != list(known):
+            return True
+        told = ((fields.get(name), self.attributes.get(name)) for name in KEY_FIELDS)
+        return any(new is not None and old is not None and new != old for new, old in told)
 
     def _task(self, word: str, now: int) -> None:
         if word == "assigned":
@@ -296,6 +333,7 @@ class TicketFact:
         else:
             if fields.get("new_issue"):
                 self.counted.append((now, "followups_new_issue"))
+            self.contacted = text_of(fields, "contacted_answer") or self.contacted
             if text_of(fields, "resolved_answer") == "yes":
                 self.counted.append((now, "said_resolved"))
             if text_of(fields, "satisfied_answer") == "yes":

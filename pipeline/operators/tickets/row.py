@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.operators.tickets.lifecycle import OPEN
+from pipeline.operators.tickets.standards import over_authority, standard_outcome, walked
 
 if TYPE_CHECKING:
     from pipeline.operators.tickets.state import Ticket
@@ -17,6 +18,8 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
     first, due = fact.cycles[0], fact.due_at
     resolved = fact.resolved_at
     category = [*fact.category, "", "", ""]
+    standards = ticket.rules.config.standards
+    way = walked(fact, standards)
     return (
         ticket.site,
         ticket.id,
@@ -32,7 +35,7 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         fact.stage,
         list(fact.urgent_reasons),
         int(fact.very_urgent),
-        fact.upheld if fact.upheld is None else int(fact.upheld),
+        _flag(fact.upheld),
         fact.opened_at,
         fact.registered_at or None,
         fact.dispatched_at or None,
@@ -55,11 +58,25 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         fact.returns,
         fact.urges,
         fact.illegal,
+        get("compensation_option", ""),
+        get("currency", "") or (standards.currency if fact.compensation else ""),
+        fact.compensation,
+        _flag(over_authority(fact, standards)),
+        _flag(standard_outcome(fact, standards)),
+        None if way is None else int(not way.skipped and not way.looped),
+        [] if way is None else list(way.skipped),
+        [] if way is None else list(way.looped),
+        fact.reworked_at or None,
+        fact.contacted,
         int(ticket.open),
         fact.events,
         ticket.domain,
         ticket.snapshot(),
     )
+
+
+def _flag(value: bool | None) -> int | None:
+    return value if value is None else int(value)
 
 
 def now_row_of(ticket: Ticket) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from pipeline.operators.tickets.fact import ATTRIBUTES, INSTANTS, TYPES, TicketF
 from pipeline.operators.tickets.levels import NEVER
 from pipeline.operators.tickets.lifecycle import OPEN
 from pipeline.operators.tickets.row import now_row_of, row_of
-from schemas.events import Event, epoch_ms
+from schemas.events import Event, epoch_ms, hundredths
 from schemas.events.departments import EscalationBody
 from schemas.events.tickets import TicketBody
 
@@ -19,7 +19,8 @@ RANK = {event_type: rank for rank, event_type in enumerate(TYPES)}
 _READ = frozenset(
     {
         *(*ATTRIBUTES, *INSTANTS, "category", "urgent_reasons", "auto", "upheld", "seq"),
-        *("required_fields", "filled_fields", "resolved_answer", "satisfied_answer", "new_issue"),
+        *("required_fields", "filled_fields", "compensation_amount", "contacted_answer"),
+        *("resolved_answer", "satisfied_answer", "new_issue"),
     }
 )
 """What the fact reads of an event, besides its identity and its time."""
@@ -42,9 +43,13 @@ class Ticket(Entity[TicketFact]):
         return (cast(TicketBody, event).ticket_id,)
 
     def say(self, event: Event) -> Fields:
-        """See `Entity.say`; instants become epoch ms."""
+        """See `Entity.say`; instants become epoch ms, money hundredths."""
         return {
-            name: epoch_ms(cast(Any, value)) if name in INSTANTS else value
+            name: epoch_ms(cast(Any, value))
+            if name in INSTANTS
+            else hundredths(cast(Any, value))
+            if name == "compensation_amount"
+            else value
             for name, value in cast("dict[str, Value]", super().say(event)).items()
         }
 

@@ -1,0 +1,33 @@
+"""A random source flows in, what a site configures flows out: of any kind that changes counts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+
+def settings(random_: random.Random) -> dict[str, Any]:
+    """What a site may configure, of any kind that changes what is counted."""
+    ways = [["closed"], ["registered", "resolved", "closed"]]
+    standard = {"charges": ["fixed"], "invoice": ["refunded"]}
+    choice = random_.choice
+    return {
+        "defaults": {
+            "service_level": {
+                "threshold_s": float(choice([10, 20, 30])),
+                "target_pct": float(choice([60, 80, 95])),
+            }
+        },
+        "contact_timeouts": {"waiting_minutes": choice([1, 3, 120])},
+        "agent_timeouts": {"default_s": choice([30.0, 60.0]), "sources": {"desk": 900.0}},
+        "tickets": {
+            "default": {"response_minutes": 5.0, "silent_hours": 0.1},
+            "priorities": {"urgent": {"resolution_hours": choice([0.05, 0.5])}},
+            "forget_days": choice([1, 365]),
+        },
+        "standards": {
+            "authority": choice([{}, {"1": 50.0}, {"1": 9.99, "2": 500.0}]),
+            "outcomes": choice([{}, standard]),
+            "paths": choice([[], ways]),
+        },
+    }
