@@ -61,6 +61,7 @@ docs: $(DEVELOPMENT)  ## write the pages and boards that are made from the catal
 	$(BIN)/goldpan metrics record
 	$(BIN)/goldpan metrics glossary > docs/glossary.md
 	$(BIN)/goldpan metrics glossary --lang zh > docs/glossary.zh.md
+	$(BIN)/goldpan metrics requirements > docs/requirements.md
 	$(BIN)/goldpan dashboards build
 
 system:

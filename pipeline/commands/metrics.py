@@ -1,4 +1,4 @@
-"""`goldpan metrics list|show|glossary`: the catalogue in, what its metrics mean out."""
+"""`goldpan metrics list|show|glossary|...`: the catalogue in, what its metrics mean out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Cells
 
+from pipeline import requirement_map
 from pipeline.commands.report import catalogue_of
 from pipeline.glossary import (
     DIMENSIONS,
@@ -28,6 +29,7 @@ from pipeline.glossary import (
 )
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.measures import Text
+from schemas.requirements import load_requirements
 from schemas.units import UNITS
 from schemas.versions import load_versions, merged, write
 
@@ -56,6 +58,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     showing.set_defaults(run=show_metrics)
     page = actions.add_parser("glossary", help="all definitions as a Markdown page")
     page.set_defaults(run=print_glossary)
+    mapping = actions.add_parser(
+        "requirements", help="what is asked of monitoring and what answers it, as a Markdown page"
+    )
+    mapping.set_defaults(run=print_requirements)
     recording = actions.add_parser(
         "record", help="note today's definitions under their versions, in schemas/versions.yaml"
     )
@@ -90,6 +96,14 @@ def show_metrics(options: argparse.Namespace) -> int:
 def print_glossary(options: argparse.Namespace) -> int:
     """Write the page to the standard output."""
     sys.stdout.write(markdown(catalogue_of(options.definitions), options.lang))
+    return 0
+
+
+def print_requirements(options: argparse.Namespace) -> int:
+    """Write the map to the standard output."""
+    del options
+    catalogue = load_catalogue()
+    sys.stdout.write(requirement_map.markdown(load_requirements(catalogue), catalogue))
     return 0
 
 
