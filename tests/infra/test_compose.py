@@ -1,4 +1,4 @@
-"""The compose file as far as it can be judged without containers: structure and commands."""
+"""The compose file as far as it can be judged without containers: form, structure, commands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ HOME = Path(__file__).parents[2] / "infra" / "compose"
 COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = {"topics", "migrate", "ingest"}
+
+
+def test_compose_itself_reads_it() -> None:
+    command = ["docker-compose", "--file", str(HOME / "compose.yaml"), "config"]
+    read = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert read.returncode == 0, read.stderr
+    services = yaml.safe_load(read.stdout)["services"]
+    assert services.keys() == SERVICES.keys()
+    assert services["grafana"]["volumes"][-1].startswith(str(HOME.parents[1] / "dashboards"))
 
 
 @pytest.mark.parametrize("name", SERVICES)
