@@ -26,9 +26,11 @@ from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.replays import Kept, Window, prepare
 from schemas.records import LIVE, LogRecord, RecordKind
-from tests.bench.kafka.deployment import PACK, Deployment, deployed
+from tests.bench.kafka.deployment import PACK, deployed
 from tests.faults.support import only
 
+NAMES = {"plain": "calls", "packed": "calls_packed"}
+"""The deployments that have the records, by the form that they have them in."""
 _pack = msgspec.msgpack.encode
 _unpack = msgspec.msgpack.Decoder(list[LogRecord]).decode
 
@@ -64,10 +66,14 @@ def unpacked(reader: KafkaReader) -> Iterator[LogRecord]:
 
 
 def pack(directory: Path) -> dict[str, float]:
-    """Put all records of the topic of events on the topic of replays, packed."""
-    with deployed(directory, "calls") as deployment, KafkaReader(deployment.cluster) as reader:
+    """Put all records of the topic of events on another topic, packed."""
+    with (
+        deployed(directory, NAMES["plain"]) as deployment,
+        deployed(directory, NAMES["packed"]) as other,
+        KafkaReader(deployment.cluster) as reader,
+    ):
         waiting: dict[int, list[LogRecord]] = {}
-        with KafkaLog(deployment.cluster, "replay") as log:
+        with KafkaLog(other.cluster) as log:
 
             def send(records: Sequence[LogRecord]) -> None:
                 where = {"domain": LIVE, "subject": ""}
@@ -88,7 +94,7 @@ def pack(directory: Path) -> dict[str, float]:
 
 def fetch(directory: Path, form: str) -> dict[str, float]:
     """Only read them; µs of CPU time per record."""
-    with deployed(directory, "calls") as deployment, _reader(deployment, form) as reader:
+    with deployed(directory, NAMES[form]) as deployment, KafkaReader(deployment.cluster) as reader:
         started = time.process_time()
         records = reader.read(*reader.bounds()) if form == "plain" else unpacked(reader)
         count = sum(1 for _ in records)
@@ -99,14 +105,15 @@ def again(directory: Path, form: str) -> dict[str, float]:
     """Replay into another database; µs of CPU time per record."""
     name = f"again_{form}"
     with (
-        deployed(directory, "calls") as deployment,
+        deployed(directory, NAMES["plain"]) as deployment,
+        deployed(directory, NAMES[form]) as place,
         Client(lambda: deployment.url) as live,
         Client(lambda: f"{deployment.url.rpartition('/')[0]}/{name}") as into,
         KafkaReader(deployment.cluster) as events,
-        _reader(deployment, form) as reader,
+        KafkaReader(place.cluster) as reader,
     ):
         kept = Kept("events", identity_of(deployment.cluster, "events"), events.bounds()[0])
-        what = prepare(live, into, "calls", name, Window(), kept=kept)
+        what = prepare(live, into, NAMES["plain"], name, Window(), kept=kept)
         records = sum(events.bounds()[1])
         source: History = OnTopic(what, reader) if form == "plain" else OnPacks(reader, records)
         store, patience = ClickHouseStore(into), Patience(print)
@@ -119,10 +126,6 @@ def again(directory: Path, form: str) -> dict[str, float]:
         same = only(f"{address}/{name}", count) == only(deployment.url, count)
     assert done.records == records
     return {"us": 1e6 * spent_s / done.records, "same": same}
-
-
-def _reader(deployment: Deployment, form: str) -> KafkaReader:
-    return KafkaReader(deployment.cluster, "events" if form == "plain" else "replay")
 
 
 PARTS: dict[str, Callable[..., dict[str, float]]] = {"pack": pack, "fetch": fetch, "again": again}

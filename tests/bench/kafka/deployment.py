@@ -78,7 +78,7 @@ def deployed(directory: Path, name: str, shards: int = 8) -> Iterator[Deployment
     topics = {
         "prefix": f"{name}-",
         "shards": shards,
-        "retention_days": {"events": 30, "replay": 30},
+        "retention_days": {"events": 30},
     }
     config = KafkaConfig.model_validate({"format": 1, "topics": topics})
     place = directory / name

@@ -1,4 +1,4 @@
-"""A number of events flows in, a topic of one partition that has them flows out: plain and packed.
+"""A number of events flows in, two topics of one partition that have them flow out, one packed.
 
 python -m tests.bench.kafka.fill DIRECTORY EVENTS
 """
@@ -23,15 +23,18 @@ GROUP = 10_000
 
 def fill(directory: Path, count: int) -> dict[str, Any]:
     """Where the events are, and how many."""
-    with deployed(directory, "job", shards=1) as deployment:
-        cluster = deployment.cluster
-        with KafkaLog(cluster) as plain, KafkaLog(cluster, "replay") as packed:
-            events = mixed_events(count)
-            while some := list(islice(events, GROUP)):
-                _send(plain, some)
-                _send(packed, (b"\n".join(some[at : at + PACK]) for at in range(0, GROUP, PACK)))
-            topics = {"plain": plain.topic, "packed": packed.topic}
-        return {"servers": cluster.servers, "topics": topics, "records": count}
+    with (
+        deployed(directory, "job", shards=1) as one,
+        deployed(directory, "job_packed", shards=1) as other,
+        KafkaLog(one.cluster) as plain,
+        KafkaLog(other.cluster) as packed,
+    ):
+        events = mixed_events(count)
+        while some := list(islice(events, GROUP)):
+            _send(plain, some)
+            _send(packed, (b"\n".join(some[at : at + PACK]) for at in range(0, GROUP, PACK)))
+        topics = {"plain": plain.topic, "packed": packed.topic}
+        return {"servers": one.cluster.servers, "topics": topics, "records": count}
 
 
 def _send(log: KafkaLog, payloads: Iterable[bytes]) -> None:

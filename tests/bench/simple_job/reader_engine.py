@@ -12,10 +12,9 @@ from tests.bench.simple_job.topic import Topic, measure
 
 def goldpan(topic: Topic) -> Answer:
     """The core's job over what the reader gives."""
-    prefix, _, name = topic.name.rpartition("-")
-    topics = KafkaTopics(prefix=f"{prefix}-", shards=1)
+    topics = KafkaTopics(prefix=topic.name.removesuffix("events"), shards=1)
     cluster = Cluster(topic.servers, KafkaConfig(format=1, topics=topics))
-    with KafkaReader(cluster, "events" if name == "events" else "replay") as reader:
+    with KafkaReader(cluster) as reader:
         records = reader.read(*reader.bounds())
         return answer(topic.events(record.payload for record in records))
 
