@@ -319,7 +319,14 @@ class Entity(ABC, Generic[F]):
         entity._corrected = any(step.corrects for step in entity.steps.values())
         numbers = [seq for step in entity.steps.values() if (seq := seq_of(step)) is not None]
         entity._seq = max(numbers, default=-1)
-        entity._read_again()
+        if steps and not entity._corrected and not numbers:
+            # As with most, and at a start there are many: they stand in the order of their saving.
+            for step in entity.steps.values():
+                entity.fact.read(step)
+            entity._newest = step
+            entity.settle()
+        else:
+            entity._read_again()
         return entity
 
 

@@ -24,7 +24,7 @@ from pipeline.exchange import (
     Store,
     TransitionRow,
 )
-from pipeline.runtimes.engine import refuse_replay
+from pipeline.runtimes.engine import loading, refuse_replay
 from pipeline.runtimes.partials import encode
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.sites import SITES, Sites
@@ -106,8 +106,9 @@ class Assigned:
         checkpoint = self._patience.insist(lambda: self._store.load(sorted(begin)))
         refuse_replay(checkpoint)
         self._take_over(sorted(begin), checkpoint)
-        for shard, offset in sorted(begin.items()):
-            self._open_shard(shard, offset, bounds, checkpoint)
+        with loading():
+            for shard, offset in sorted(begin.items()):
+                self._open_shard(shard, offset, bounds, checkpoint)
 
     def _take_over(self, places: Sequence[int], checkpoint: Checkpoint) -> None:
         """Write what was loaded down anew, as one's own.
