@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.log.groups import Member
 from pipeline.runtimes.assigned import Assigned
 from pipeline.runtimes.engine import calm_the_collector
-from pipeline.runtimes.faust_app import STILL_S, KafkaTopics, Worker
+from pipeline.runtimes.faust_app import AWAKE, KafkaTopics, Worker
 from pipeline.runtimes.lease import Lease
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     stop = threading.Event()
     patience = Patience(tell, stop)
     with connect(options, patience) as client:
-        lease = Lease(STILL_S)
+        lease = Lease(AWAKE * cluster.config.workers.session_seconds)
         store = ClickHouseStore(client, lease.check)
         member = Member.of(cluster, store.identity(), client.place)
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,7 +34,9 @@ from pipeline.log.kafka import KafkaLog, KafkaReader, check_format, record_of
 from pipeline.log.topics import identity_of
 from pipeline.runtimes.assigned import Assigned, LogBounds
 from pipeline.runtimes.lease import Lease
+from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import make_directory
+from schemas.kafka import TopicName
 from schemas.records import LIVE, LogRecord, RecordKind
 
 FLUSH_S = 1.0
@@ -42,28 +45,27 @@ _BATCH = 5_000
 _IDLE_S = 0.1
 _RELEASE_S = 20.0
 """How long partitions that are taken away are held for a last flush; then the process ends."""
-_BROKER_PAUSE_S = 1.0
-_SESSION_S = 10.0
-"""How long a worker may be silent before its partitions go to others: those of a killed one too."""
-STILL_S = 0.6 * _SESSION_S
-"""How long it may stand still and go on writing: the session, less the fifth of it that the last
-heartbeat may be ago, and less a margin."""
+_BEATS = 5
+"""Heartbeats in a session."""
+AWAKE = 0.6
+"""The part of a session that it may stand still and go on writing: all, less the fifth of it that
+the last heartbeat may be ago, and less a margin."""
 _BEAT_S = 0.5
 _SILENT_S = 15.0
 """Without a record for so long, it looks whether Kafka still lets it in: Faust would not say."""
 
 
 class KafkaTopics:
-    """What the core's host asks of Kafka; see `assigned.Topics`.
+    """What the core's host asks of Kafka; see `assigned.Topics`. An outage is waited for.
 
     Raises:
         BrokerError: see `look`.
     """
 
-    def __init__(self, cluster: Cluster, member: Member, stop: threading.Event) -> None:
+    def __init__(self, cluster: Cluster, member: Member, patience: Patience) -> None:
         self._cluster = cluster
         self._member = member
-        self._stop = stop
+        self._patience = patience
         self.look()
         self._partials = KafkaLog(cluster, "partials")
 
@@ -80,32 +82,30 @@ class KafkaTopics:
 
     def events(self) -> LogBounds:
         """See `Topics.events`."""
-        with KafkaReader(self._cluster) as reader:
-            first, after = reader.bounds()
-        return LogBounds(self._identities[0], first, after)
+        return self._patience.insist(partial(self._bounds, "events", self._identities[0]))
 
     def partials(self) -> LogBounds:
         """See `Topics.partials`."""
-        with KafkaReader(self._cluster, "partials") as reader:
-            first, after = reader.bounds()
-        return LogBounds(self._identities[1], first, after)
+        return self._patience.insist(partial(self._bounds, "partials", self._identities[1]))
+
+    def _bounds(self, topic: TopicName, identity: str) -> LogBounds:
+        with KafkaReader(self._cluster, topic) as reader:
+            return LogBounds(identity, *reader.bounds())
 
     def publish(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
-        """See `Topics.publish`; waits for a broker that is away."""
+        """See `Topics.publish`.
+
+        What was in already when a broker went away is known by the records that it goes up to.
+        """
+        self._patience.insist(partial(self._publish, messages))
+
+    def _publish(self, messages: Sequence[tuple[int, int, bytes]]) -> None:
         now_ms = time.time_ns() // 1_000_000
-        where: Any = {"domain": LIVE, "subject": ""}
-        while True:
-            try:
-                for _, partition, content in messages:
-                    kind = RecordKind.EVENT
-                    self._partials.append(partition, kind, now_ms, payload=content, **where)
-                self._partials.commit()
-            except BrokerUnavailable:
-                # Those that are in already are known by the records that they go up to.
-                if self._stop.wait(_BROKER_PAUSE_S):
-                    raise
-            else:
-                return
+        for _, partition, content in messages:
+            self._partials.append(
+                partition, RecordKind.EVENT, now_ms, domain=LIVE, subject="", payload=content
+            )
+        self._partials.commit()
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -149,7 +149,7 @@ class Worker:
         self._lease = lease
         self._tell = tell
         self._host = host
-        self._kafka = KafkaTopics(cluster, member, stop)
+        self._kafka = KafkaTopics(cluster, member, Patience(tell, stop, what="Kafka"))
         self._assigned = host(self._kafka)
         self._waiting: list[EventT[Any]] = []
         self._applied: list[EventT[Any]] = []
@@ -256,6 +256,7 @@ class Worker:
     async def _work(self) -> None:
         while True:
             if self.app.should_stop:
+                await self._in_thread(self._kafka.look)  # which may say why
                 msg = "the consumer has ended by itself; start the worker again"
                 raise BrokerUnavailable(msg)
             async with self._alone:
@@ -325,6 +326,7 @@ def _tell_of_faults_only(end: threading.ExceptHookArgs) -> None:
 
 
 def _app(cluster: Cluster, member: Member, directory: Path) -> faust.App:
+    session_s = cluster.config.workers.session_seconds
     # Outages and rebalances are told by the worker; the clients tell of each in many lines.
     for name in ("faust", "mode", "aiokafka"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -338,8 +340,8 @@ def _app(cluster: Cluster, member: Member, directory: Path) -> faust.App:
         stream_wait_empty=False,
         consumer_auto_offset_reset="earliest",
         web_enabled=False,
-        broker_session_timeout=_SESSION_S,
-        broker_heartbeat_interval=_SESSION_S / 5,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / _BEATS,
     )
 
 

@@ -67,10 +67,10 @@ class Running:
         self.process.kill()
         self.process.wait()
 
-    def ended(self) -> Ended:
+    def ended(self, patience_s: float = PATIENCE_S) -> Ended:
         """Wait for its end. It may be refused or killed, but it never shows a traceback."""
         try:
-            status = self.process.wait(timeout=PATIENCE_S)
+            status = self.process.wait(timeout=patience_s)
         finally:
             self.process.kill()
         end = Ended(status, self._out.read_text(), self.said)

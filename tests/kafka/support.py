@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.faults.support import Running, Views, assert_same, only, views_of
 
 PATIENCE_S = 300.0
+SLOWEST = 200
+"""Events a second that workers apply at least, on a machine that has much else to do."""
 EVENTS = (
     "SELECT uniqExact(shard, offset) FROM raw_events "
     "WHERE event_type != 'config.changed' AND kind = 'event'"
@@ -66,7 +68,7 @@ def assert_becomes(database: str, expected: Views) -> None:
     """Wait for the views; where they never come, say how they differ."""
     records = len(expected["raw_events"])
     try:
-        wait_for(lambda: only(database, EVENTS) >= records)
+        wait_for(lambda: only(database, EVENTS) >= records, PATIENCE_S + records / SLOWEST)
         wait_for(lambda: views_of(database) == expected, 60)
     except AssertionError:
         assert_same(views_of(database), expected)

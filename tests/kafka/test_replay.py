@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +100,7 @@ def live_through(cluster: Cluster, live: Client, directory: Path) -> None:
             elif record.shard == 0:
                 publisher.publish_everywhere(record.kind, record.domain, record.payload)
     store = ClickHouseStore(live)
-    topics = KafkaTopics(cluster, Member.of(cluster, store.identity(), "here"), threading.Event())
+    topics = KafkaTopics(cluster, Member.of(cluster, store.identity(), "here"), PATIENCE)
     worker = Assigned(SETTINGS, store, topics, PATIENCE, lambda _: None)
     with KafkaReader(cluster) as reader:
         worker.apply(list(reader.read(*reader.bounds())))

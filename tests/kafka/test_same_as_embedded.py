@@ -26,6 +26,8 @@ from tests.kafka.support import EVENTS, Workers, assert_becomes, wait_for
 JANUARY = REAL_DATA / "calls" / "bank_january1999.tsv.gz"
 COUNTS = (1, 2, 4)
 _DATE = 5
+_LONG_S = 1_800.0
+"""How long the embedded runtime may take for the longest file."""
 _INTAKE = (
     "SELECT site, dims, source, event_type, domain, sum(events), sum(duplicates), sum(late), "
     "sum(rejected), sum(repaired) FROM intake_minutes FINAL GROUP BY ALL ORDER BY ALL"
@@ -87,7 +89,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
         words = FILES[name](directory)
         embedded = Deployment(directory)
         try:
-            ended = embedded.run("ingest", *words)
+            ended = embedded.start("ingest", *words).ended(_LONG_S)
             assert ended.status == 0, ended.err
             with Client.from_url(clickhouse.start(embedded.store).url) as client:
                 intake = client.execute(_INTAKE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,13 +112,13 @@ def test_what_one_that_lost_its_shards_still_writes_is_void(
     assert main(["migrate", "--clickhouse", database]) == 0
     settings = TopologySettings(SHARDS, default_site=SITES[0])
     records = on_topic(cluster, tmp_path)
-    stop = threading.Event()
     with Client(lambda: database) as client:
         store = ClickHouseStore(client)
-        topics = KafkaTopics(cluster, Member.of(cluster, store.identity(), "here"), stop)
+        member, patience = Member.of(cluster, store.identity(), "here"), Patience(pytest.fail)
+        topics = KafkaTopics(cluster, member, patience)
 
         def host() -> Assigned:
-            return Assigned(settings, store, topics, Patience(pytest.fail, stop), pytest.fail)
+            return Assigned(settings, store, topics, patience, pytest.fail)
 
         loser, successor = host(), host()
         third = len(records) // 3

@@ -120,7 +120,11 @@ class Scene:
         self.store, self.broker = directory / "store", directory / "kafka"
         config = KafkaConfig.model_validate(
             # The feed's records have the time of its clock.
-            {"format": 1, "topics": {"retention_days": {"events": 3650}}}
+            {
+                "format": 1,
+                "topics": {"retention_days": {"events": 3650}},
+                "workers": {"session_seconds": 6},
+            }
         )
         self.cluster = Cluster(kafka.start(self.broker).address, config)
         create(self.cluster)
@@ -260,10 +264,14 @@ def table(scene: Scene) -> str:
 
 @pytest.mark.usefixtures("refusals")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket")
-@pytest.mark.torture
-@pytest.mark.parametrize("faults", [20, 200])
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("faults", "awaited"), [(20, 0.3), pytest.param(200, 0.6, marks=pytest.mark.torture)]
+)
 def test_whatever_is_killed_nothing_is_lost_and_nothing_is_counted_twice(
+    *,
     faults: int,
+    awaited: float,
     scene: Scene,
     database: str,
     tmp_path: Path,
@@ -271,7 +279,7 @@ def test_whatever_is_killed_nothing_is_lost_and_nothing_is_counted_twice(
 ) -> None:
     for kind in deck(faults, scene.draw):
         scene.strike(kind)
-        if scene.draw.random() < 0.6:
+        if scene.draw.random() < awaited:
             scene.until(lambda: scene.watch.is_calm)
     scene.until(lambda: scene.watch.is_calm)
     scene.feed.end()
