@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
+from pipeline.business_time import BusinessTime, CalendarTime, Clock
 from schemas.site import QueueLimits, SiteConfig, TicketLimits
 
+_ALL_TIME = CalendarTime()
 _DEFAULT = SiteConfig.model_validate(
     {"format": 1, "site": "default", "name": {"zh": "默认", "en": "Default"}, "time_zone": "UTC"}
 )
@@ -23,6 +25,7 @@ class SiteRules:
         self.config = config
         self._limits: dict[str, QueueLimits] = {}
         self._ticket_limits: dict[str, TicketLimits] = {}
+        self._business_times: dict[str, BusinessTime] = {}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -60,6 +63,25 @@ class SiteRules:
             known = self.config.ticket_limits(priority)
             if len(self._ticket_limits) < 10_000:
                 self._ticket_limits[priority] = known
+        return known
+
+    def ticket_clock(self, priority: str, department: str) -> Clock:
+        """What the deadlines of a ticket run by that lies with this department."""
+        business = self.ticket_limits(priority).business
+        if business is True:
+            return self.hours(department) or _ALL_TIME
+        return self._business_time(business) if business else _ALL_TIME
+
+    def hours(self, department: str = "") -> BusinessTime | None:
+        """The business time of a department, else of the site; None where no calendar is named."""
+        calendar = self.config.department_calendar(department)
+        return None if calendar is None else self._business_time(calendar)
+
+    def _business_time(self, calendar: str) -> BusinessTime:
+        known = self._business_times.get(calendar)
+        if known is None:
+            known = BusinessTime(self.config.calendars[calendar], self.zone)
+            self._business_times[calendar] = known
         return known
 
 

@@ -196,6 +196,8 @@ class TicketLimits:
     resolution_ms: int | None
     silent_ms: int | None
     forget_ms: int
+    business: bool | str
+    """Whether only business time counts, by a calendar's name or that of who has the ticket."""
 
 
 class SiteConfig(Strict):
@@ -257,7 +259,13 @@ class SiteConfig(Strict):
             resolution_ms=_ms(own.resolution_hours, usual.resolution_hours, 3_600_000),
             silent_ms=_ms(own.silent_hours, usual.silent_hours, 3_600_000),
             forget_ms=self.tickets.forget_days * 86_400_000,
+            business=own.business if own.business is not None else usual.business or False,
         )
+
+    def department_calendar(self, department: str) -> str | None:
+        """Return the calendar that a department works by, known or not; None if there is none."""
+        own = self.departments.get(department)
+        return own.calendar if own is not None and own.calendar is not None else self.calendar
 
 
 def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:

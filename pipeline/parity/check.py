@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.parity import (
     agents_sql,
     calls_sql,
+    hours_sql,
     intake_sql,
     ticket_levels_sql,
     ticket_rows_sql,
@@ -184,19 +185,29 @@ def check(
         progress(done, work)
     families = calls, agents, intake
     verdicts = tuple(verdict for family in families for verdict in family.verdicts.values())
-    tickets, ticket_doubts = _tickets(store, site, events_at_once, bounds)
+    tickets, ticket_doubts = _tickets(store, site, zones, events_at_once, bounds)
     events = sum(count for _, count in intake_days)
     return Parity((*verdicts, *tickets), events, in_doubt + ticket_doubts)
 
 
 def _tickets(
-    store: Store, site: str, events_at_once: int, bounds: tuple[int | None, int | None]
+    store: Store,
+    site: str,
+    zones: Sequence[tuple[str, str]],
+    events_at_once: int,
+    bounds: tuple[int | None, int | None],
 ) -> tuple[list[Verdict], int]:
     """Compare tickets: a part of them at a time, for their lives are longer than any span."""
-    counted, names = ticket_rows_sql.COUNTED, (tickets_sql.NUMBERED, tickets_sql.STATES)
-    for name in (counted, *names):
+    counted = ticket_rows_sql.COUNTED
+    steps = (
+        (tickets_sql.NUMBERED, tickets_sql.numbered()),
+        (tickets_sql.STATES, tickets_sql.states()),
+        (hours_sql.OPENINGS, hours_sql.openings(zones)),
+        (ticket_levels_sql.KNOWN, ticket_levels_sql.known(_clocks(store))),
+        (ticket_rows_sql.WHOLE, ticket_rows_sql.whole()),
+    )
+    for name in (counted, *(name for name, _ in steps)):
         store.execute(f"DROP TEMPORARY TABLE IF EXISTS {name}")
-    clocks = _clocks(store)
     events = store.execute(
         "SELECT count() FROM raw_events WHERE site = %(site)s AND event_type IN %(types)s",
         {"site": site, "types": tickets_sql.TYPES},
@@ -204,15 +215,20 @@ def _tickets(
     parts = events // events_at_once + 1 if events else 0
     store.execute(ticket_rows_sql.create_counted())
     for part in range(parts):
-        params = {"site": site, "part": part, "parts": parts}
-        for name, sql in zip(names, (tickets_sql.numbered(), tickets_sql.states()), strict=True):
+        params: dict[str, Any] = {"site": site, "part": part, "parts": parts}
+        for name, sql in steps:
+            if name == hours_sql.OPENINGS:
+                [[params["day_from"], params["day_to"]]] = store.execute(
+                    hours_sql.days_of(tickets_sql.STATES)
+                )
             store.execute(
                 f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}{_SETTINGS}", params
             )
-        for family in ("tickets", "ticket_levels", "escalations"):
-            sql = ticket_rows_sql.counted(family, clocks)
-            store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
-        for name in names:
+        for family, sources in ticket_rows_sql.COUNTS.items():
+            for source in sources:
+                sql = ticket_rows_sql.counted(family, source())
+                store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
+        for name, _ in steps:
             store.execute(f"DROP TEMPORARY TABLE {name}")
     start_ms, end_ms = bounds
     params = {

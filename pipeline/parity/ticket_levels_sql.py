@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pipeline.parity.calls_sql import CONFIGS, FORCE
 from pipeline.parity.contacts_sql import stepwise
+from pipeline.parity.hours_sql import NEVER, after, opened
 from pipeline.parity.tickets_sql import OPEN, STATES
 
 LEVEL_DIMENSIONS = ("department", "team", "priority", "channel", "category")
@@ -16,7 +17,9 @@ LEVELS = (
     "silent_open",
 )
 
-NEVER = "4611686018427387904"
+KNOWN = "parity_ticket_clocks"
+"""A table of what `known` gives."""
+
 _DAY_MS = 86_400_000
 _CLOCKS = """Tuple(
     response_minutes Nullable(Float64), resolution_hours Nullable(Float64),
@@ -27,7 +30,13 @@ SELECT
     any(JSONExtract(content, 'tickets', 'default', '{_CLOCKS}')) AS usual,
     any(JSONExtract(content, 'tickets', 'priorities', 'Map(String, {_CLOCKS})')) AS priorities,
     any(JSONExtract(content, 'tickets', 'very_urgent', 'Array(String)')) AS urgent_priorities,
-    any(JSONExtractUInt(content, 'tickets', 'forget_days')) AS forget_days
+    any(JSONExtractUInt(content, 'tickets', 'forget_days')) AS forget_days,
+    any(JSONExtractString(content, 'calendar')) AS own_calendar,
+    any(JSONExtract(content, 'departments', 'Map(String, Tuple(calendar Nullable(String)))'))
+        AS departments,
+    any(JSONExtractRaw(content, 'tickets', 'default', 'business')) AS usual_business,
+    any(arrayMap(p -> (p.1, JSONExtractRaw(p.2, 'business')),
+        JSONExtractKeysAndValuesRaw(content, 'tickets', 'priorities'))) AS businesses
 FROM ({CONFIGS}) GROUP BY rules
 """
 
@@ -40,8 +49,12 @@ def _ms(clock: str, unit_ms: int) -> str:
 
 
 def known(clocks: str) -> str:
-    """SQL for the states, each with the clocks in force, and how far its domain's own clock is."""
-    return stepwise(
+    """SQL for the states, each with the clocks in force, and how far its domain's own clock is.
+
+    Deadlines run by the hours `runs_by`, durations are measured in `worked_by` where that is not
+    '', and the centre itself is open by `centre`.
+    """
+    states = stepwise(
         f"""
         SELECT c.*, r.*
         FROM (
@@ -56,14 +69,38 @@ def known(clocks: str) -> str:
         {_ms("resolution_hours", 3_600_000)} AS resolution_ms,
         {_ms("silent_hours", 3_600_000)} AS silent_ms,
         toInt64(if(forget_days = 0, 365, forget_days)) * {_DAY_MS} AS forget_ms,
-        arrayFirst(c -> c.1 = shard AND c.2 = last_domain, {clocks}) AS running
+        arrayFirst(c -> c.1 = shard AND c.2 = last_domain, {clocks}) AS running,
+        arrayFirst(b -> b.1 = priority, businesses).2 AS own_business,
+        if(mapContains(departments, department), departments[department].calendar, NULL)
+            AS department_calendar,
+        if(own_calendar = '', '', concat(rules, '/', own_calendar)) AS centre
         """,
         """
-        ifNull(due_told, opened_at + resolution_ms) AS due,
+        if(department_calendar IS NULL, centre, concat(rules, '/', department_calendar))
+            AS worked_by,
+        if(own_business IN ('', 'null'), usual_business, own_business) AS business,
         reasons > 0 OR has(urgent_priorities, priority) AS is_urgent,
         now + forget_ms AS forget_at
         """,
+        """
+        multiIf(business = 'true', worked_by, startsWith(business, '"'),
+            concat(rules, '/', JSONExtractString(concat('[', business, ']'), 1)), '') AS runs_by
+        """,
     )
+    by, start = "runs_by", "opened_at"
+    dated = opened(states, by, start, "open_before")
+    dated = after(dated, by, start, "open_before + resolution_ms", "due_allowed")
+    dated = opened(dated, by, "ifNull(due_told, due_allowed)", "open_until_due")
+    dated = stepwise(
+        dated,
+        "ifNull(due_told, due_allowed) AS due, greatest(open_until_due - open_before, 0) AS given",
+    )
+    # greatest passes over NULL.
+    dated = stepwise(dated, "if(due IS NULL, NULL, given) AS allowed")
+    dated = after(dated, by, start, "open_before + intDiv(allowed * 3, 4)", "at_risk_from")
+    dated = after(dated, by, start, "open_before + intDiv(allowed * 9, 10)", "high_risk_from")
+    dated = opened(dated, by, "now", "open_so_far")
+    return after(dated, by, "now", "open_so_far + silent_ms", "silent_from")
 
 
 def passed(at: str, since: str) -> str:
@@ -77,14 +114,13 @@ def passed(at: str, since: str) -> str:
     )
 
 
-def levels(clocks: str) -> str:
-    """SQL for the levels: dims values, measure, minute, value."""
+def levels() -> str:
+    """SQL for the levels, from `KNOWN`: dims values, measure, minute, value."""
     bounds = stepwise(
-        f"SELECT * FROM ({known(clocks)}) WHERE has({OPEN}, after)",
+        f"SELECT * FROM {KNOWN} WHERE has({OPEN}, after)",
         # greatest and least pass over NULL.
         f"""
         least(ifNull(next, {NEVER}), forget_at) AS over,
-        if(due IS NULL, NULL, greatest(due - opened_at, 0)) AS given,
         if(due IS NULL, NULL, least(due, over)) AS until_due
         """,
         """
@@ -93,10 +129,10 @@ def levels(clocks: str) -> str:
             arrayFilter(b -> isNotNull(b.2) AND isNotNull(b.3), [
                 ('backlog', toNullable(now), toNullable(over)),
                 ('very_urgent_open', if(is_urgent, now, NULL), over),
-                ('at_risk_open', opened_at + intDiv(given * 3, 4), until_due),
-                ('at_risk_high', opened_at + intDiv(given * 9, 10), until_due),
+                ('at_risk_open', at_risk_from, until_due),
+                ('at_risk_high', high_risk_from, until_due),
                 ('overdue_open', due, over),
-                ('silent_open', now + silent_ms, over)
+                ('silent_open', silent_from, over)
             ]))) AS bounds
         """,
         """

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from pipeline.parity import ticket_standards_sql as standards
 from pipeline.parity.contacts_sql import stepwise
+from pipeline.parity.hours_sql import NEVER, after, is_open, opened
 from pipeline.parity.ticket_levels_sql import (
+    KNOWN,
     LEVEL_DIMENSIONS,
     LEVELS,
-    NEVER,
-    known,
     levels,
     passed,
 )
@@ -40,9 +40,18 @@ SUMS = (
     *("escalations_internal", "escalations_external", "escalations_judged"),
     *("escalations_accountable", "followups_due", "followups_attempted", "followups_made"),
     *("followups_reached", "followups_new_issue", "said_resolved", "said_satisfied"),
-    *("illegal_transitions", *standards.SUMS),
+    *("illegal_transitions", "acknowledged_business", "ack_business_ms", "accepted_business"),
+    *("dispatch_business_ms", "responses_business", "response_business_ms", "resolved_business"),
+    *("resolution_business_ms", "vu_answered_business", "vu_response_business_ms"),
+    *("complaints_calendar", "complaints_offhours", *standards.SUMS),
 )
-HISTOGRAMS = ("ack_bins", "dispatch_bins", "response_bins", "resolution_bins", "vu_response_bins")
+HISTOGRAMS = (
+    *("ack_bins", "dispatch_bins", "response_bins", "resolution_bins", "vu_response_bins"),
+    *("ack_business_bins", "dispatch_business_bins", "response_business_bins"),
+    *("resolution_business_bins", "vu_response_business_bins"),
+)
+WHOLE = "parity_tickets"
+"""A table of what `whole` gives."""
 COUNTED = "parity_ticket_counts"
 """A table of what every ticket and escalation counts as, added up; see `create_counted`."""
 
@@ -53,9 +62,10 @@ _EVENT = """Tuple(
     legal UInt8, auto UInt8, urgent UInt8, other UInt8, payload String)"""
 _LAST = (
     *("now", "after", "response_ms", "forget_ms", "due", "legal_due", "reasons", "upheld_told"),
+    *("runs_by", "worked_by"),
     *("required_told", "filled_told", *DIMENSIONS),
 )
-_FIRST = ("opened_at", "first_received", "running", "last_place")
+_FIRST = ("opened_at", "first_received", "running", "last_place", "centre")
 
 
 def _bin(value: str) -> str:
@@ -110,10 +120,10 @@ def _over(due: str) -> str:
     return f"multiIf({due} < now, 1, NOT has({OPEN}, after), 0, {passed(due, 'now')})"
 
 
-def _counts(clocks: str) -> str:
-    """SQL for what tickets count as: dims values, measure, bin, minute, value."""
+def whole() -> str:
+    """SQL for tickets, from `KNOWN`: what each amounts to."""
     actions = "['dispatched', 'accepted', 'resolved', 'closed', 'assigned']"
-    whole = stepwise(
+    return stepwise(
         f"""
         SELECT * FROM (SELECT
             shard, entity, any(rules) AS rules,
@@ -124,7 +134,7 @@ def _counts(clocks: str) -> str:
                 k, now, type, word, before, after, has_effect, is_legal, is_auto, is_urgent,
                 is_other, payload
             ) AS {_EVENT}))) AS es
-        FROM ({known(clocks)})
+        FROM {KNOWN}
         GROUP BY shard, entity) AS w
         LEFT JOIN ({standards.STANDARDS}) AS r USING (rules)
         """,
@@ -174,17 +184,75 @@ def _counts(clocks: str) -> str:
         -- greatest and least pass over NULL.
         if(due IS NULL, NULL, greatest(due, opened_at)) AS resolution_at,
         if(legal_due IS NULL, NULL, greatest(legal_due, opened_at)) AS legal_at,
-        arrayMap(c -> (c.1 + ifNull(response_ms, 0), arrayMin(arrayFilter(a -> a > 0, [
+        arrayMap(c -> (c.1, arrayMin(arrayFilter(a -> a > 0, [
             c.2, if(has(['resolved', 'closed'], c.4), c.3, 0), {NEVER}])), c.3, c.4), cycles)
             AS answers
         """,
     )
-    responses = f"""
-    if(response_ms IS NULL, [], arrayMap(a -> (
-        a.1, toUInt8(a.2 <= a.1), toUInt8(multiIf(
-            a.2 <= a.1, 1,
-            has(['merged', 'archived'], a.4) AND a.3 <= a.1, 0,
-            {_over("a.1").replace("assumeNotNull(a.1)", "a.1")}))), answers))"""
+
+
+def _responses() -> str:
+    """SQL for the answers that were due: each cycle's clock, whether it was met, and who knows."""
+    dated = opened(
+        f"SELECT *, arrayJoin(answers) AS a FROM {WHOLE} WHERE response_ms IS NOT NULL",
+        *("runs_by", "a.1", "open_before"),
+    )
+    dated = after(dated, "runs_by", "a.1", "open_before + response_ms", "due_at")
+    judged = stepwise(
+        dated,
+        "assumeNotNull(due_at) AS answer_due",
+        f"""
+        a.2 <= answer_due AS is_met,
+        toUInt8(multiIf(
+            a.2 <= answer_due, 1,
+            has(['merged', 'archived'], a.4) AND a.3 <= answer_due, 0,
+            {_over("answer_due")})) AS status
+        """,
+    )
+    return _measures(judged, _due("response", "[(answer_due, toUInt8(is_met), status)]"))
+
+
+def _worked() -> str:
+    """SQL for durations in business time, and for arrivals out of hours."""
+    spans = """
+arrayFilter(s -> s.5, arrayConcat([
+    ('acknowledged', 'ack', opened_at, registered_at, is_received AND registered_at > 0),
+    ('accepted', 'dispatch', registered_at, accepted_at, registered_at > 0 AND accepted_at > 0),
+    ('vu_answered', 'vu_response', flagging.now, handling.now, handling.k > 0),
+    ('resolved', 'resolution', opened_at, resolved_at, resolved_at > 0)
+], arrayMap(c -> ('responses', 'response', c.1, c.2, c.2 > 0), cycles)))
+    ::Array(Tuple(String, String, Int64, Int64, UInt8))"""
+    timed = f"SELECT *, arrayJoin({spans}) AS s FROM {WHOLE} WHERE worked_by != ''"
+    timed = opened(timed, "worked_by", "s.3", "open_before")
+    timed = opened(timed, "worked_by", "s.4", "open_until")
+    timed = stepwise(timed, "greatest(0, open_until - open_before) AS took")
+    arrived = is_open(
+        f"SELECT * FROM {WHOLE} WHERE centre != '' AND after != 'merged'",
+        *("centre", "opened_at", "is_open"),
+    )
+    business = f"""
+[(concat(s.1, '_business'), toUInt16(0), s.4, toInt64(1)),
+ (concat(s.2, '_business_ms'), toUInt16(0), s.4, toInt64(took)),
+ (concat(s.2, '_business_bins'), toUInt16({_bin("took")}), s.4, toInt64(1))]"""
+    arrivals = """
+[('complaints_calendar', toUInt16(0), toInt64(opened_at), toInt64(1)),
+ ('complaints_offhours', toUInt16(0), toInt64(opened_at), toInt64(NOT is_open))]"""
+    return f"{_measures(timed, business)} UNION ALL {_measures(arrived, arrivals)}"
+
+
+def _measures(tickets: str, counts: str) -> str:
+    """SQL for what tickets count as: dims values, measure, bin, minute, value."""
+    return f"""
+SELECT
+    'tickets' AS family, [{", ".join(DIMENSIONS)}] AS known,
+    counted.1 AS measure, counted.2 AS bin, counted.3 AS at, counted.4 AS value
+FROM (SELECT *, {counts} AS counts FROM ({tickets}))
+ARRAY JOIN counts AS counted
+"""
+
+
+def _counts() -> str:
+    """SQL for what tickets count as in calendar time, but for answers that were due."""
     said = "JSONExtractString(e.payload, '{}') = 'yes'"
     ones = ", ".join(
         [
@@ -238,7 +306,6 @@ def _counts(clocks: str) -> str:
             "('response_ms', toUInt16(0), c.2, greatest(0, c.2 - c.1)), ('response_bins', "
             f"toUInt16({_bin('greatest(0, c.2 - c.1)')}), c.2, toInt64(1))], "
             "arrayFilter(c -> c.2 > 0, cycles)))",
-            _due("response", responses),
             _by_then("resolution", "resolution_at"),
             _by_then("legal", "legal_at"),
             _each(
@@ -269,13 +336,7 @@ def _counts(clocks: str) -> str:
             ),
         ]
     )
-    return f"""
-SELECT
-    'tickets' AS family, [{", ".join(DIMENSIONS)}] AS known,
-    counted.1 AS measure, counted.2 AS bin, counted.3 AS at, counted.4 AS value
-FROM (SELECT *, arrayConcat({lists}) AS counts FROM ({whole}))
-ARRAY JOIN counts AS counted
-"""
+    return _measures(f"SELECT * FROM {WHOLE}", f"arrayConcat({lists})")
 
 
 _ESCALATIONS = f"""
@@ -339,16 +400,21 @@ CREATE TEMPORARY TABLE {COUNTED} (
     value Int64) ENGINE = Memory"""
 
 
-def counted(family: str, clocks: str) -> str:
+COUNTS = {
+    "ticket_levels": (levels,),
+    "tickets": (_counts, _responses, _worked),
+    "escalations": (lambda: _ESCALATIONS,),
+}
+
+
+def counted(family: str, source: str) -> str:
     """SQL for the counts of some tickets, to be put into `COUNTED`.
 
     Args:
         family: tickets, ticket_levels or escalations.
-        clocks: as `calls_sql.calls_rows` takes them.
+        source: one of its queries.
     """
-    sources = {"tickets": _counts, "ticket_levels": levels}
-    source = sources[family](clocks) if family in sources else _ESCALATIONS
-    kept = "ticket_levels" if family == "ticket_levels" else "tickets"
+    kept = "tickets" if family == "escalations" else family
     return f"""
 SELECT
     '{kept}' AS family, place.1 AS dims, place.2 AS known, measure, bin,

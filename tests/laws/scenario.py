@@ -361,7 +361,8 @@ def morning(
         for site in SITES:
             for _ in range(random_.randint(0, 2)):
                 at = START + random_.randint(-60_000, minutes * 60_000)
-                changed = configuration(site, at, **settings(random_))
+                calendars = random.Random(f"calendars {seed} {at}")
+                changed = configuration(site, at, **settings(random_, calendars))
                 everywhere.append((at, RecordKind.EVENT, LIVE, changed))
     latest = max([last, *(s.at for s in sent)])
     ticks = [*range(START, latest, tick_ms * max(1, (latest - START) // (150 * tick_ms)))]

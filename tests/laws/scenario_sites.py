@@ -6,8 +6,10 @@ import random
 from typing import Any
 
 
-def settings(random_: random.Random) -> dict[str, Any]:
+def settings(random_: random.Random, calendars: random.Random) -> dict[str, Any]:
     """What a site may configure, of any kind that changes what is counted."""
+    own = calendars.choice([{}, {"calendar": "early"}, {"calendar": "always"}])
+    business = calendars.choice([False, bool(own), "early"])
     ways = [["closed"], ["registered", "resolved", "closed"]]
     standard = {"charges": ["fixed"], "invoice": ["refunded"]}
     choice = random_.choice
@@ -21,10 +23,16 @@ def settings(random_: random.Random) -> dict[str, Any]:
         "contact_timeouts": {"waiting_minutes": choice([1, 3, 120])},
         "agent_timeouts": {"default_s": choice([30.0, 60.0]), "sources": {"desk": 900.0}},
         "tickets": {
-            "default": {"response_minutes": 5.0, "silent_hours": 0.1},
+            "default": {"response_minutes": 5.0, "silent_hours": 0.1, "business": business},
             "priorities": {"urgent": {"resolution_hours": choice([0.05, 0.5])}},
             "forget_days": choice([1, 365]),
         },
+        "calendars": {
+            "early": {"hours": {"mon-sun": ["06:10-06:20", "06:21-07:30", "20:00-24:00"]}},
+            "always": {"hours": {"mon-sun": ["00:00-24:00"]}},
+        },
+        "departments": {"D": {"name": {"zh": "部", "en": "D"}, "calendar": "early"}},
+        **own,
         "standards": {
             "authority": choice([{}, {"1": 50.0}, {"1": 9.99, "2": 500.0}]),
             "outcomes": choice([{}, standard]),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -19,6 +20,7 @@ from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
 from pipeline.sources.source import Source
 from pipeline.topology import TopologySettings
+from schemas.site import SiteConfig
 
 SITE = load_site(EXAMPLE_SITE)
 
@@ -39,22 +41,25 @@ class Payloads:
         yield from self._payloads
 
 
-Ingest = Callable[[Source], Client]
+class Ingest(Protocol):
+    """Takes a source in as a file of a centre, the example one unless told otherwise."""
+
+    def __call__(self, source: Source, site: SiteConfig = SITE) -> Client: ...
 
 
 @pytest.fixture
 def ingested(database: str, tmp_path: Path) -> Iterator[Ingest]:
-    """Take a source in as a file of the example centre; gives a connection to the store."""
+    """Take a source in; gives a connection to the store."""
     client = Client(lambda: database)
     migrate(client)
 
-    def take(source: Source) -> Client:
+    def take(source: Source, site: SiteConfig = SITE) -> Client:
         engine = Engine(
-            TopologySettings(default_site=SITE.site), ClickHouseStore(client), Patience(print)
+            TopologySettings(default_site=site.site), ClickHouseStore(client), Patience(print)
         )
         with Embedded(EmbeddedSettings(tmp_path / "data"), engine) as pipeline:
             pipeline.start()
-            pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
+            pipeline.configure(site.site, content_hash(site), canonical_json(site), "test")
             ingest(pipeline, source, f"file:{source.name}", IngestLimits(), lambda _: None)
         return client
 

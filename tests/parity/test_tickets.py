@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from pipeline.parity.check import Parity, check
 from pipeline.sources.servicenow import ServiceNow
 from schemas.records import LIVE
 from schemas.rows import row_families
+from schemas.site import SiteConfig
 from tests.conftest import REAL_DATA
 from tests.laws.scenario import START, Mood, Sent, deliver, encode, iso
 from tests.laws.scenario_tickets import ticket
@@ -31,12 +33,12 @@ def differing(parity: Parity) -> dict[str, object]:
     return {v.measure: (v.different, v.examples) for v in parity.verdicts if v.different}
 
 
-def deliveries(seed: int, tickets: int) -> list[bytes]:
+def deliveries(seed: int, tickets: int, since: int = START) -> list[bytes]:
     """What desks say of some tickets over two days, in the order in which it arrives."""
     random_ = random.Random(seed)
     sent: list[Sent] = []
     for number in range(tickets):
-        begin = START + random_.randint(0, 2 * 86_400_000)
+        begin = since + random_.randint(0, 2 * 86_400_000)
         for content in ticket(random_, f"t{number}", SITE.site, begin):
             occurred = content.pop("occurred_ms")
             content["occurred_at"] = iso(occurred)
@@ -77,6 +79,52 @@ def test_tickets_of_every_shape_badly_delivered(ingested: Ingest, seed: int) -> 
         "WHERE dims = 'site' AND backlog > 0 ORDER BY minute LIMIT 1"
     )
     assert [*differing(check(client, SITE.site))] == ["backlog"]
+
+
+WORKING = SITE.model_dump(mode="json") | {
+    "calendar": "desk",
+    "calendars": {
+        "desk": {"hours": {"mon-sun": ["08:00-22:00"]}, "holidays": ["2026-03-29"]},
+        "office": {
+            "hours": {
+                "mon-fri": ["09:00-12:00", "13:30-18:00"],
+                "sun": ["01:00-02:30", "03:00-9:00"],
+            },
+            "public_holidays": "china",
+        },
+    },
+    "departments": {"D": {"name": {"zh": "部", "en": "D"}, "calendar": "office"}},
+    "tickets": {
+        "default": {
+            **{"response_minutes": 60, "resolution_hours": 20, "silent_hours": 4, "business": True}
+        },
+        "priorities": {"urgent": {"business": "office", "response_minutes": 7.5}},
+    },
+}
+"""Tickets of department D wait for the office, others for the desk, urgent ones for the office."""
+
+
+@pytest.mark.parametrize(
+    ("zone", "since"),
+    [
+        ("Asia/Shanghai", "2026-09-30T08:00+08:00"),  # before the holidays of National Day
+        ("Europe/Berlin", "2026-03-28T12:00+01:00"),  # over the night of summer time
+        ("Europe/Berlin", "2026-10-24T12:00+02:00"),  # and over the one of winter time
+    ],
+)
+def test_tickets_whose_clocks_run_in_business_time(ingested: Ingest, zone: str, since: str) -> None:
+    begin = round(datetime.fromisoformat(since).timestamp() * 1000)
+    site = SiteConfig.model_validate(WORKING | {"time_zone": zone})
+    client = ingested(Payloads(deliveries(8, 120, begin), 86_400_000), site)
+    parity = check(client, SITE.site)
+    assert not differing(parity)
+    total = {v.measure: v.total for v in parity.verdicts}
+    assert 0 < total["complaints_offhours"] < total["complaints_calendar"] == total["complaints"]
+    for count, name in (("resolved", "resolution"), ("responses", "response")):
+        assert total[f"{count}_business"] == total[count]
+        assert 0 < total[f"{name}_business_ms"] < total[f"{name}_ms"]
+    minutes = {v.measure for v in parity.verdicts if v.minutes}
+    assert minutes >= {*ticket_levels_sql.LEVELS, "response_due", "resolution_due"}
 
 
 @pytest.mark.real_data

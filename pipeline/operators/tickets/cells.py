@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pipeline.business_time import BusinessTime
 from pipeline.contribution import Cell, Measure, place
 from pipeline.operators.tickets.fact import TicketFact
 from pipeline.operators.tickets.levels import NEVER
@@ -63,9 +64,10 @@ def cells_of(ticket: Ticket) -> list[Cell]:
 
 def dues_of(fact: TicketFact) -> Iterator[tuple[str, int]]:
     """By when what is to be done while the ticket is open, epoch ms."""
-    response_ms = fact.limits.response_ms
-    if response_ms is not None and not fact.cycles[-1].replied_at:
-        yield "response", fact.cycles[-1].started_at + response_ms
+    present = fact.cycles[-1]
+    due = fact.response_due(present)
+    if due is not None and not present.replied_at:
+        yield "response", due
     yield from _ends_due(fact)
 
 
@@ -76,20 +78,21 @@ def _ends_due(fact: TicketFact) -> Iterator[tuple[str, int]]:
 
 
 def _counted(fact: TicketFact, standards: Standards, passed: int) -> Iterator[Counted]:
+    hours = fact.hours
     yield from _opened(fact, standards)
     if fact.registered_at and fact.received_at:
-        yield _took("acknowledged", "ack", fact.received_at, fact.registered_at)
+        yield _took("acknowledged", "ack", fact.received_at, fact.registered_at, hours)
     if fact.fields_required:
         filled = min(fact.fields_filled, fact.fields_required)
         amounts = (("fields_required", fact.fields_required), ("fields_filled", filled))
         yield fact.registered_at or fact.opened_at, amounts
     if fact.accepted_at and fact.registered_at:
-        yield _took("accepted", "dispatch", fact.registered_at, fact.accepted_at)
+        yield _took("accepted", "dispatch", fact.registered_at, fact.accepted_at, hours)
     if fact.dispatched_at:
         yield fact.dispatched_at, tuple(_dispatched(fact))
     for cycle in fact.cycles:
         if cycle.replied_at:
-            yield _took("responses", "response", cycle.started_at, cycle.replied_at)
+            yield _took("responses", "response", cycle.started_at, cycle.replied_at, hours)
     yield from _flagged(fact)
     if fact.escalated_at:
         open_ = (("escalated_open", 1),) if fact.escalated_open else ()
@@ -100,9 +103,16 @@ def _counted(fact: TicketFact, standards: Standards, passed: int) -> Iterator[Co
         yield at, ((name, 1),)
 
 
-def _took(count: str, name: str, start: int, end: int) -> Counted:
+def _took(count: str, name: str, start: int, end: int, hours: BusinessTime | None) -> Counted:
+    """A duration in calendar time, and in business time where it is known."""
     took = max(0, end - start)
-    return end, ((count, 1), (f"{name}_ms", took), ((f"{name}_bins", bin_of(took)), 1))
+    measures = ((count, 1), (f"{name}_ms", took), ((f"{name}_bins", bin_of(took)), 1))
+    if hours is None:
+        return end, measures
+    took = hours.elapsed(start, end)
+    name = f"{name}_business"
+    business = (f"{count}_business", 1), (f"{name}_ms", took), ((f"{name}_bins", bin_of(took)), 1)
+    return end, (*measures, *business)
 
 
 def _dispatched(fact: TicketFact) -> Iterator[tuple[Measure, int]]:
@@ -118,6 +128,8 @@ def _opened(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
     measures: list[tuple[Measure, int]] = [("opened", 1)]
     if not fact.merged:
         measures.append(("complaints", 1))
+        if (off_hours := fact.is_off_hours) is not None:
+            measures += [("complaints_calendar", 1), ("complaints_offhours", int(off_hours))]
     if is_serious(fact, standards):
         measures.append(("serious", 1))
     if fact.escalated_at and fact.escalated_at - fact.opened_at <= ESCAPE_WITHIN_MS:
@@ -136,7 +148,7 @@ def _flagged(fact: TicketFact) -> Iterator[Counted]:
         measures.append(("vu_escaped_30d", 1))
     yield flagged_at, tuple(measures)
     if fact.urgent_handled_at:
-        yield _took("vu_answered", "vu_response", flagged_at, fact.urgent_handled_at)
+        yield _took("vu_answered", "vu_response", flagged_at, fact.urgent_handled_at, fact.hours)
 
 
 def _ended(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
@@ -146,7 +158,7 @@ def _ended(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
         soon = again - first.ended_at <= REOPEN_WITHIN_MS
         yield first.ended_at, (("finished", 1), *((("reopened_14d", 1),) if soon else ()))
     if fact.resolved_at:
-        yield _took("resolved", "resolution", fact.opened_at, fact.resolved_at)
+        yield _took("resolved", "resolution", fact.opened_at, fact.resolved_at, fact.hours)
     if fact.closed_at:
         measures: list[tuple[Measure, int]] = [("closed", 1)]
         if fact.upheld is not None:
@@ -174,9 +186,10 @@ def _judged(fact: TicketFact, standards: Standards) -> Iterator[tuple[Measure, i
 
 def _due(fact: TicketFact, passed: int) -> Iterator[Counted]:
     """What was to be done by a time, and whether it was: at that time, once that is known."""
-    response_ms = fact.limits.response_ms
-    for cycle in fact.cycles if response_ms is not None else ():
-        due = cycle.started_at + (response_ms or 0)
+    for cycle in fact.cycles:
+        due = fact.response_due(cycle)
+        if due is None:
+            break
         done = cycle.ended_at if cycle.ended_as in DONE else 0
         answered = min(cycle.replied_at or NEVER, done or NEVER)
         withdrawn = not done and 0 < cycle.ended_at <= due

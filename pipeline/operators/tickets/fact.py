@@ -8,11 +8,13 @@ where the desk's own order says otherwise, does not make time negative. Instants
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from pipeline.business_time import BusinessTime, Clock
 from pipeline.entity import Fields, Step, Value, ms_of, text_of
 from pipeline.operators.tickets.levels import NEVER, Clocks, Holder, Levels, Span, stretch
 from pipeline.operators.tickets.lifecycle import DONE, ENDS, OPEN, move
+from pipeline.site_rules import SiteRules
 from schemas.site import TicketLimits
 
 TYPES = (
@@ -60,15 +62,13 @@ class TicketFact:
     """What one ticket amounts to.
 
     Args:
-        limits: the site's clocks for a priority.
-        urgent: the priorities that say "very urgent".
+        rules: the site's configuration that it began under.
     """
 
     __slots__ = (
         "_followup_due",
-        "_limits",
+        "_rules",
         "_seen_flag",
-        "_urgent_priorities",
         "accepted_at",
         "attributes",
         "category",
@@ -105,9 +105,8 @@ class TicketFact:
         "way",
     )
 
-    def __init__(self, limits: Callable[[str], TicketLimits], urgent: Sequence[str]) -> None:
-        self._limits = limits
-        self._urgent_priorities = urgent
+    def __init__(self, rules: SiteRules) -> None:
+        self._rules = rules
         self.events = 0
         self.last_at = 0
         self.stage = ""
@@ -154,20 +153,44 @@ class TicketFact:
     def very_urgent(self) -> bool:
         """Whether somebody says so, by giving reasons or by a priority that means it."""
         return bool(self.urgent_reasons) or self.attributes.get("priority") in (
-            self._urgent_priorities
+            self._rules.config.tickets.very_urgent
         )
 
     @property
     def limits(self) -> TicketLimits:
         """The site's clocks for the ticket's priority."""
-        return self._limits(self.attributes.get("priority", ""))
+        return self._rules.ticket_limits(self.attributes.get("priority", ""))
+
+    @property
+    def clock(self) -> Clock:
+        """What its deadlines run by."""
+        get = self.attributes.get
+        return self._rules.ticket_clock(get("priority", ""), get("department", ""))
+
+    @property
+    def hours(self) -> BusinessTime | None:
+        """The business time of whoever has it; None where no calendar is known."""
+        return self._rules.hours(self.attributes.get("department", ""))
+
+    @property
+    def is_off_hours(self) -> bool | None:
+        """Whether it was opened while the centre was closed; None where no calendar is known."""
+        centre = self._rules.hours()
+        return None if centre is None else not centre.is_open(self.opened_at)
 
     @property
     def due_at(self) -> int | None:
         """By when it is to be resolved: as the desk says, else as the site's configuration does."""
         due = self.instants.get("due_at")
         allowed = self.limits.resolution_ms
-        return self.opened_at + allowed if due is None and allowed is not None else due
+        if due is None and allowed is not None:
+            return self.clock.after(self.opened_at, allowed)
+        return due
+
+    def response_due(self, cycle: Cycle) -> int | None:
+        """By when a human is to reply in a cycle; None where no such clock runs."""
+        allowed = self.limits.response_ms
+        return None if allowed is None else self.clock.after(cycle.started_at, allowed)
 
     @property
     def resolved_at(self) -> int:
@@ -189,7 +212,8 @@ class TicketFact:
             return iter(())
         limits, get = self.limits, self.attributes.get
         clocks = Clocks(
-            self.opened_at, self.due_at, limits.silent_ms, limits.forget_ms, self.very_urgent
+            *(self.opened_at, self.due_at, limits.silent_ms, limits.forget_ms),
+            *(self.very_urgent, self.clock),
         )
         category = self.category[0] if self.category else ""
         holder: Holder = (

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pipeline.business_time import Clock
+
 Holder = tuple[str, str, str, str, str]
 """Department, team, priority, channel and category while the stretch lasts."""
 
@@ -35,6 +37,8 @@ class Clocks:
     silent_ms: int | None
     forget_ms: int
     urgent: bool
+    time: Clock
+    """What they run by; the one that forgets runs by calendar time."""
 
 
 class Span(NamedTuple):
@@ -54,12 +58,13 @@ def stretch(since: int, until: int, clocks: Clocks, holder: Holder) -> Iterator[
         bounds.append(("very_urgent_open", since, end))
     due = clocks.due_at
     if due is not None:
-        given = max(0, due - clocks.opened_at)
-        bounds.append(("at_risk_open", clocks.opened_at + given * 3 // 4, min(due, end)))
-        bounds.append(("at_risk_high", clocks.opened_at + given * 9 // 10, min(due, end)))
+        opened, after = clocks.opened_at, clocks.time.after
+        given = clocks.time.elapsed(opened, due)
+        bounds.append(("at_risk_open", after(opened, given * 3 // 4), min(due, end)))
+        bounds.append(("at_risk_high", after(opened, given * 9 // 10), min(due, end)))
         bounds.append(("overdue_open", due, end))
     if clocks.silent_ms is not None:
-        bounds.append(("silent_open", since + clocks.silent_ms, end))
+        bounds.append(("silent_open", clocks.time.after(since, clocks.silent_ms), end))
     for level, begin, over in bounds:
         if max(begin, since) < over:
             yield Span(level, max(begin, since), over, holder)

@@ -16,7 +16,7 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
     fact = ticket.fact
     get, instants = fact.attributes.get, fact.instants
     first, due = fact.cycles[0], fact.due_at
-    resolved = fact.resolved_at
+    resolved, hours = fact.resolved_at, fact.hours
     category = [*fact.category, "", "", ""]
     standards = ticket.rules.config.standards
     way = walked(fact, standards)
@@ -51,7 +51,10 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         instants.get("legal_due_at"),
         first.replied_at - first.started_at if first.replied_at else None,
         resolved - fact.opened_at if resolved else None,
+        hours.elapsed(first.started_at, first.replied_at) if hours and first.replied_at else None,
+        hours.elapsed(fact.opened_at, resolved) if hours and resolved else None,
         int(resolved <= due) if resolved and due is not None else None,
+        "" if fact.is_off_hours is None else "offhours" if fact.is_off_hours else "business",
         len(fact.cycles) - 1,
         fact.reassignments,
         len(fact.owners),

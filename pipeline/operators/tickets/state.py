@@ -55,7 +55,7 @@ class Ticket(Entity[TicketFact]):
 
     def begin(self) -> TicketFact:
         """See `Entity.begin`."""
-        return TicketFact(self.rules.ticket_limits, self.rules.config.tickets.very_urgent)
+        return TicketFact(self.rules)
 
     def settle(self) -> None:
         """See what is due next: a level entered or left, an answer, a resolution; or the end."""
