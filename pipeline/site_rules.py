@@ -6,7 +6,7 @@ from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
 from pipeline.business_time import BusinessTime, CalendarTime, Clock
-from schemas.site import QueueLimits, SiteConfig, TicketLimits
+from schemas.site import QueueLimits, SiteConfig, TaskLimits, TicketLimits
 
 _ALL_TIME = CalendarTime()
 _DEFAULT = SiteConfig.model_validate(
@@ -26,6 +26,7 @@ class SiteRules:
         self._limits: dict[str, QueueLimits] = {}
         self._ticket_limits: dict[str, TicketLimits] = {}
         self._business_times: dict[str, BusinessTime] = {}
+        self._task_limits: dict[tuple[str, str], TaskLimits] = {}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -63,6 +64,15 @@ class SiteRules:
             known = self.config.ticket_limits(priority)
             if len(self._ticket_limits) < 10_000:
                 self._ticket_limits[priority] = known
+        return known
+
+    def task_limits(self, department: str, task_type: str) -> TaskLimits:
+        """What a department has agreed to for a type of tasks; see `limits`."""
+        known = self._task_limits.get((department, task_type))
+        if known is None:
+            known = self.config.task_limits(department, task_type)
+            if len(self._task_limits) < 10_000:
+                self._task_limits[department, task_type] = known
         return known
 
     def ticket_clock(self, priority: str, department: str) -> Clock:

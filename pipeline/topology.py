@@ -36,6 +36,7 @@ from pipeline.operators.callers import Caller
 from pipeline.operators.contacts import Contact
 from pipeline.operators.escalations import Escalation
 from pipeline.operators.rows import DimensionSets, Partial
+from pipeline.operators.tasks import Task
 from pipeline.operators.tickets import Ticket
 from pipeline.site_rules import SiteRules, read_rules
 from pipeline.stage1.apply import Applier, adopt
@@ -53,7 +54,7 @@ from schemas.events import Event
 from schemas.records import LogRecord, RecordKind
 from schemas.rows import row_families
 
-FAMILIES: tuple[type[AnyEntity], ...] = (Contact, Agent, Ticket, Escalation)
+FAMILIES: tuple[type[AnyEntity], ...] = (Contact, Agent, Ticket, Escalation, Task)
 """The families of entities that events tell of; see `pipeline.entity`."""
 PUBLISHED = frozenset({("calls", "queue")})
 """What stage 2 judges: rules look at queues."""

@@ -83,6 +83,15 @@ ESCALATIONS = Table(
         *("received_at", "updated_at", "accountable", "ticket_ids", "events", "domain", "state"),
     ),
 )
+TASKS = Table(
+    "tasks",
+    (
+        *("site", "task_id", "shard", "revision", "subject", "ticket_id", "department"),
+        *("interface_person", "task_type", "stage", "opened_at", "assigned_at", "due_at"),
+        *("answered_at", "closed_at", "updated_at", "answer_ms", "in_time", "urges", "urge_level"),
+        *("urged_at", "returns", "open", "events", "domain", "state"),
+    ),
+)
 TICKETS_NOW = Table(
     "tickets_now",
     (
@@ -98,6 +107,7 @@ FACTS: Mapping[str, Table] = MappingProxyType(
         "agent": AGENTS_NOW,
         "ticket": TICKETS,
         "escalation": ESCALATIONS,
+        "task": TASKS,
     }
 )
 """The table of each family of entities: one row per entity, site and id first, revised in place."""

@@ -25,11 +25,15 @@ from schemas.standards import Standards
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DepartmentCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 TeamCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TaskType = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Seconds = Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)]
 SecondsOrZero = Annotated[float, Field(strict=True, ge=0, le=86_400, allow_inf_nan=False)]
 Percent = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
+Hours = Annotated[float, Field(strict=True, gt=0, le=87_600, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
 
 
 def _site_id(site: str) -> str:
@@ -103,10 +107,29 @@ class Named(Strict):
 
 
 class Department(Named):
-    """Who settles what the desk cannot, by the code that stands in tickets and tasks."""
+    """Who settles what the desk cannot, by the code that stands in tickets and tasks.
+
+    The people are named as they are in tasks. A task that names nobody is the interface person's.
+    """
 
     calendar: CalendarName | None = None
     """When it is at work; the site's own calendar when not given."""
+    interface_person: PersonName | None = None
+    backup: PersonName | None = None
+    """Who stands in for the interface person."""
+    owner: PersonName | None = None
+    """Who answers for the department's answers."""
+    cycle_hours: Hours | None = None
+    """Until a task is answered that says no `due_at` of its own, from its assignment."""
+    task_hours: dict[TaskType, Hours] = Field(default_factory=dict)
+    """The same for single types of tasks."""
+
+    @model_validator(mode="after")
+    def _backup_is_another(self) -> Department:
+        if self.backup is not None and self.backup == self.interface_person:
+            msg = f"backup: {self.backup!r} is the interface person; name somebody else"
+            raise ValueError(msg)
+        return self
 
 
 class ContactTimeouts(Strict):
@@ -125,10 +148,6 @@ class AgentTimeouts(Strict):
 
     default_s: Seconds = 60.0
     sources: dict[SourceName, Seconds] = Field(default_factory=dict)
-
-
-Hours = Annotated[float, Field(strict=True, gt=0, le=87_600, allow_inf_nan=False)]
-Minutes = Annotated[float, Field(strict=True, gt=0, le=525_600, allow_inf_nan=False)]
 
 
 class TicketClocks(Strict):
@@ -200,6 +219,15 @@ class TicketLimits:
     """Whether only business time counts, by a calendar's name or that of who has the ticket."""
 
 
+@dataclass(frozen=True)
+class TaskLimits:
+    """What a department has agreed to for a type of tasks, in whole milliseconds."""
+
+    cycle_ms: int | None
+    interface_person: str
+    forget_ms: int
+
+
 class SiteConfig(Strict):
     """One call centre."""
 
@@ -260,6 +288,16 @@ class SiteConfig(Strict):
             silent_ms=_ms(own.silent_hours, usual.silent_hours, 3_600_000),
             forget_ms=self.tickets.forget_days * 86_400_000,
             business=own.business if own.business is not None else usual.business or False,
+        )
+
+    def task_limits(self, department: str, task_type: str) -> TaskLimits:
+        """Return what a department, known or not, has agreed to for a type of tasks."""
+        agreed = self.departments.get(department)
+        hours = None if agreed is None else agreed.task_hours.get(task_type)
+        return TaskLimits(
+            cycle_ms=_ms(hours, agreed.cycle_hours if agreed else None, 3_600_000),
+            interface_person=(agreed.interface_person or "") if agreed else "",
+            forget_ms=self.tickets.forget_days * 86_400_000,
         )
 
     def department_calendar(self, department: str) -> str | None:

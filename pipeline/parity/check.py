@@ -16,6 +16,7 @@ from pipeline.parity import (
     calls_sql,
     hours_sql,
     intake_sql,
+    tasks_sql,
     ticket_levels_sql,
     ticket_rows_sql,
     tickets_sql,
@@ -197,13 +198,13 @@ def _tickets(
     events_at_once: int,
     bounds: tuple[int | None, int | None],
 ) -> tuple[list[Verdict], int]:
-    """Compare tickets: a part of them at a time, for their lives are longer than any span."""
-    counted = ticket_rows_sql.COUNTED
+    """Compare tickets and tasks, a part at a time: their lives are longer than any span."""
+    counted, clocks = ticket_rows_sql.COUNTED, _clocks(store)
     steps = (
         (tickets_sql.NUMBERED, tickets_sql.numbered()),
         (tickets_sql.STATES, tickets_sql.states()),
         (hours_sql.OPENINGS, hours_sql.openings(zones)),
-        (ticket_levels_sql.KNOWN, ticket_levels_sql.known(_clocks(store))),
+        (ticket_levels_sql.KNOWN, ticket_levels_sql.known(clocks)),
         (ticket_rows_sql.WHOLE, ticket_rows_sql.whole()),
     )
     for name in (counted, *(name for name, _ in steps)):
@@ -228,6 +229,7 @@ def _tickets(
             for source in sources:
                 sql = ticket_rows_sql.counted(family, source())
                 store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
+        store.execute(f"INSERT INTO {counted} {tasks_sql.counted(clocks)}{_SETTINGS}", params)
         for name, _ in steps:
             store.execute(f"DROP TEMPORARY TABLE {name}")
     start_ms, end_ms = bounds
@@ -238,20 +240,26 @@ def _tickets(
     }
     verdicts: list[Verdict] = []
     in_doubt = 0
-    for name, dimensions, measures in (
-        (
-            "tickets",
+    for both in (
+        _Family(
             ticket_rows_sql.DIMENSIONS,
-            (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS),
+            ticket_rows_sql.rows("tickets"),
+            ticket_rows_sql.stored("tickets"),
+            _verdicts("tickets", (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS)),
         ),
-        ("ticket_levels", ticket_levels_sql.LEVEL_DIMENSIONS, ticket_levels_sql.LEVELS),
+        _Family(
+            ticket_levels_sql.LEVEL_DIMENSIONS,
+            ticket_rows_sql.rows("ticket_levels"),
+            ticket_rows_sql.stored("ticket_levels"),
+            _verdicts("ticket_levels", ticket_levels_sql.LEVELS),
+        ),
+        _Family(
+            tasks_sql.DIMENSIONS,
+            tasks_sql.rows(counted),
+            tasks_sql.stored(),
+            _verdicts("tasks", (*tasks_sql.SUMS, *tasks_sql.HISTOGRAMS)),
+        ),
     ):
-        both = _Family(
-            dimensions,
-            ticket_rows_sql.rows(name),
-            ticket_rows_sql.stored(name),
-            _verdicts(name, measures),
-        )
         in_doubt += _compare(store, both, params)
         verdicts.extend(both.verdicts.values())
     store.execute(f"DROP TEMPORARY TABLE {counted}")

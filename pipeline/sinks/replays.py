@@ -29,6 +29,7 @@ from pipeline.contribution import GENERATION_BITS, revision_of
 from pipeline.errors import ConfigError, StoreRefused
 from pipeline.exchange import PROCESS, REPLAY, CheckpointItem, Flush, RawRow
 from pipeline.operators.escalations import Escalation
+from pipeline.operators.tasks import Task
 from pipeline.operators.tickets import Ticket
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
@@ -148,7 +149,7 @@ def _bounds(window: Window) -> dict[str, Any]:
         "end": end,
         "near": max(0, start - REACH_MS),
         "far": min(_LAST_MS, end + REACH_MS),
-        "tickets": (*Ticket.types, *Escalation.types),
+        "tickets": (*Ticket.types, *Escalation.types, *Task.types),
     }
 
 

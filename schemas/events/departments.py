@@ -16,9 +16,12 @@ class TaskBody(Event):
     ticket_id: Id
     department: Name | None = None
     interface_person: Id | None = None
+    """Who has it in hand there: the one responsible for such tasks, or whoever stands in."""
+    task_type: Name | None = None
+    """What is asked for, as the departments' times are agreed by it: a check, a refund, a visit."""
     due_at: Instant | None = None
     urge_level: Label | None = None
-    """Ticket, e-mail, phone or leader."""
+    """The rung of the ladder: ticket, email, phone or leader."""
     reason: Name | None = None
     text: Text | None = None
 

@@ -18,6 +18,7 @@ from pipeline.log.partition import shard_of
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
 from tests.laws.scenario_sites import settings
+from tests.laws.scenario_tasks import task
 from tests.laws.scenario_tickets import ticket
 from tests.laws.second_thoughts import revised_by
 from tests.laws.staff import rings, shift
@@ -26,7 +27,7 @@ START = 1_700_000_000_000 - 1_700_000_000_000 % 60_000
 SITES = ("demo", "other")
 QUEUES = ("sales", "service")
 LATENESS_MS = 2_000
-OWNERS = ("contact_id", "ticket_id", "escalation_id", "agent_id")
+OWNERS = ("contact_id", "task_id", "ticket_id", "escalation_id", "agent_id")
 
 
 class Sent(NamedTuple):
@@ -340,18 +341,7 @@ def morning(
                 of = random_.choice([LIVE, "file:a", "file:b"])
             plain = Sent(occurred + 50, subject, of, encode(content))
             sent.extend(deliver(random_, mood, content, plain))
-    for number in range(tickets):
-        begin = START + random_.randint(0, minutes * 60_000)
-        site = SITES[0] if random_.random() < 0.85 else SITES[1]
-        subject = f"ticket:t{number}"
-        domain = random_.choice([LIVE, LIVE, "file:a"]) if files else LIVE
-        for content in ticket(random_, f"t{number}", site, begin):
-            occurred = content.pop("occurred_ms")
-            content["occurred_at"] = iso(occurred)
-            for name in {"due", "legal_due", "received"} & content.keys():
-                content[f"{name}_at"] = iso(content.pop(name))
-            plain = Sent(occurred + 50, subject, domain, encode(content))
-            sent.extend(deliver(random_, mood, content, plain))
+    sent.extend(_desk(random_, seed, tickets, minutes, mood, files=files))
     sent.extend(_shifts(seed, agents, minutes, mood, files=files))
     last = START + (minutes + 10) * 60_000
     if files:
@@ -370,6 +360,28 @@ def morning(
     ticks += [latest + 3_600_000, latest + 30 * 3_600_000]
     sent.sort(key=lambda one: one.at)
     return Scenario(tuple(sent), tuple(ticks), everywhere=tuple(everywhere))
+
+
+def _desk(
+    random_: random.Random, seed: int, tickets: int, minutes: int, mood: Mood, *, files: bool
+) -> Iterator[Sent]:
+    """What is told of the tickets, and of a task of every second one, live or in a file."""
+    for number in range(tickets):
+        begin = START + random_.randint(0, minutes * 60_000)
+        site = SITES[0] if random_.random() < 0.85 else SITES[1]
+        subject = f"ticket:t{number}"
+        domain = random_.choice([LIVE, LIVE, "file:a"]) if files else LIVE
+        told = ticket(random_, f"t{number}", site, begin)
+        if number % 2:
+            chance = random.Random(f"task {seed} {number}")
+            told += task(chance, f"k{number}", f"t{number}", site, begin)
+        for content in told:
+            occurred = content.pop("occurred_ms")
+            content["occurred_at"] = iso(occurred)
+            for name in {"due", "legal_due", "received"} & content.keys():
+                content[f"{name}_at"] = iso(content.pop(name))
+            plain = Sent(occurred + 50, subject, domain, encode(content))
+            yield from deliver(random_, mood, content, plain)
 
 
 def _shifts(seed: int, agents: int, minutes: int, mood: Mood, *, files: bool) -> Iterator[Sent]:

@@ -31,7 +31,15 @@ def settings(random_: random.Random, calendars: random.Random) -> dict[str, Any]
             "early": {"hours": {"mon-sun": ["06:10-06:20", "06:21-07:30", "20:00-24:00"]}},
             "always": {"hours": {"mon-sun": ["00:00-24:00"]}},
         },
-        "departments": {"D": {"name": {"zh": "部", "en": "D"}, "calendar": "early"}},
+        "departments": {
+            "D": {
+                "name": {"zh": "部", "en": "D"},
+                "calendar": "early",
+                "cycle_hours": choice([None, 0.02, 0.2]),
+                "task_hours": {"check": choice([0.1, 1.0])},
+                "interface_person": choice([None, "p"]),
+            }
+        },
         **own,
         "standards": {
             "authority": choice([{}, {"1": 50.0}, {"1": 9.99, "2": 500.0}]),

@@ -163,6 +163,9 @@ def test_what_comes_in_meanwhile_is_not_replayed(live: Client, again: Client) ->
 # -- windows --------------------------------------------------------------------------------
 
 
+_IDS = frozenset({"event_id", "corrects", "contact_id", "ticket_id", "task_id", "escalation_id"})
+
+
 def on_day(number: int, one: Sent, random_: random.Random) -> Iterator[Sent]:
     """A delivery as one of the `number`-th morning; of some, a copy or a correction comes then."""
     try:
@@ -174,7 +177,7 @@ def on_day(number: int, one: Sent, random_: random.Random) -> Iterator[Sent]:
         if name.endswith("_at"):
             moment = datetime.fromisoformat(value) + timedelta(milliseconds=number * APART_MS)
             content[name] = moment.astimezone(UTC).isoformat()
-        elif name in {"event_id", "corrects", "contact_id", "ticket_id", "escalation_id"}:
+        elif name in _IDS:
             content[name] = f"{value}/{number}"
         elif name == "ticket_ids":
             content[name] = [f"{id_}/{number}" for id_ in value]
@@ -215,7 +218,10 @@ def mornings(seed: int, count: int) -> list[LogRecord]:
 
 def final(views: Views, begin: int, end: int) -> dict[str, Any]:
     """What is final of a replay of the window [begin, end)."""
-    starts = {"contact": "started_at", "ticket": "opened_at", "escalation": "received_at"}
+    starts = {
+        **{"contact": "started_at", "ticket": "opened_at", "escalation": "received_at"},
+        "task": "opened_at",
+    }
 
     def is_in(key: tuple[str, ...], row: list[Any]) -> bool:
         columns = [name for name in FACTS[key[0]].columns if name != "revision"]
