@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 
 from pipeline.simulator.agenda import Agenda
 from pipeline.simulator.chance import Chance
-from pipeline.simulator.office import ALWAYS, HOUR_MS, OFFICE, Hours
+from pipeline.simulator.office import ALWAYS, DAY_MS, HOUR_MS, OFFICE, Hours
 from pipeline.simulator.ticket import Task, Ticket
 from pipeline.simulator.truth import Truth
 from pipeline.simulator.voice import Voice
 
 URGES: Final = ("ticket", "email", "phone", "leader")
+_URGE_WORKS_WITHIN_MS: Final = 4 * HOUR_MS
+_AWAY_EVERY_DAYS: Final = 8
+"""How often an interface person is away; each on another day, and then the backup does it."""
 _URGE_AFTER_H: Final = (0, 3, 6, 9)
 """Hours of the department after the due time at which each is sent."""
 
@@ -26,24 +29,24 @@ class Department:
     Attributes:
         cycle_h: working hours in which it should answer.
         punctual: the share of tasks that it answers in time.
-        person: its interface person.
+        away_on: the day, of every eight, on which its interface person is away.
     """
 
     cycle_h: int
     punctual: float
-    person: str
+    away_on: int
     hours: Hours = OFFICE
 
 
 DEPARTMENTS: Final = {
-    "product": Department(16, 0.93, "product-contact"),
-    "logistics": Department(12, 0.70, "logistics-contact"),
-    "field": Department(12, 0.86, "field-contact", Hours(8, 20, 6)),
-    "finance": Department(16, 0.88, "finance-contact"),
-    "network": Department(6, 0.92, "network-contact", ALWAYS),
-    "it": Department(8, 0.90, "it-contact"),
-    "marketing": Department(16, 0.80, "marketing-contact"),
-    "service": Department(8, 0.96, "service-contact", Hours(8, 21, 6)),
+    "product": Department(16, 0.93, 0),
+    "logistics": Department(12, 0.70, 1),
+    "field": Department(12, 0.86, 2, Hours(8, 20, 6)),
+    "finance": Department(16, 0.88, 3),
+    "network": Department(6, 0.92, 4, ALWAYS),
+    "it": Department(8, 0.90, 5),
+    "marketing": Department(16, 0.80, 6),
+    "service": Department(8, 0.96, 7, Hours(8, 21, 6)),
 }
 
 
@@ -80,10 +83,14 @@ class Departments:
     def assign(self, at: int, ticket: Ticket) -> None:
         """Give a ticket's department a task."""
         ticket.tasks += 1
-        name = f"{ticket.name}-{ticket.tasks}"
-        task = Task(name, ticket, ticket.department, 0)
+        name, department = f"{ticket.name}-{ticket.tasks}", ticket.department
+        is_away = at // DAY_MS % _AWAY_EVERY_DAYS == DEPARTMENTS[department].away_on
+        person = f"{department}-{'backup' if is_away else 'contact'}"
+        task = Task(name, ticket, department, person, 0, at)
         task.due_at = self._hours(task).after(at, self._cycle_ms(task), self._zone)
         self._truth.ticket(ticket.matter.topic.name, "tasks")
+        self._truth.task(department, "tasks_assigned")
+        self._truth.task(department, "tasks_due")  # sooner or later, answered or not
         self._say(at, task, "assigned", f',"due_at":{self._voice.instant(task.due_at)}')
         chance = self._chance
         if chance.hit(0.04) and ticket.returns == 0 and ticket.department != "service":
@@ -103,6 +110,8 @@ class Departments:
     def _decline(self, at: int, task: Task) -> None:
         task.answered = True
         task.ticket.returns += 1
+        if at <= task.due_at:
+            self._truth.task(task.department, "tasks_due", -1)
         self._say(at, task, "returned", ',"reason":"not responsible"')
         self._returned(at, task.ticket)
 
@@ -111,6 +120,7 @@ class Departments:
         if not ticket.open:
             return
         task.answered = True
+        self._count_answer(at, task)
         late = at > task.due_at
         ticket.late = ticket.late or late
         self._truth.ticket(
@@ -121,8 +131,27 @@ class Departments:
         deed = self._send_back if chance.hit(0.07) and not task.again else self._accept
         self._agenda.note(checked_at, deed, task)
 
+    def _count_answer(self, at: int, task: Task) -> None:
+        task.held_ms += at - task.since
+        told = {
+            **{"dept_answers": 1, "tasks_answered": 1, "task_answer_ms": task.held_ms},
+            # An answer that was sent back after it was due had been in time already.
+            "tasks_in_time": at <= task.due_at,
+            "urges_effective": 0 < task.urged_at >= at - _URGE_WORKS_WITHIN_MS,
+        }
+        task.urged_at = 0
+        for what, number in told.items():
+            self._truth.task(task.department, what, number)
+
     def _send_back(self, at: int, task: Task) -> None:
-        task.again, task.answered = True, False
+        told = {
+            **{"dept_answers_returned": 1, "tasks_answered": -1},
+            "task_answer_ms": -task.held_ms,
+            "tasks_in_time": -(at <= task.due_at),
+        }
+        for what, number in told.items():
+            self._truth.task(task.department, what, number)
+        task.again, task.answered, task.since = True, False, at
         self._say(at, task, "returned", ',"reason":"answer incomplete"')
         self._work_on(at, task, self._cycle_ms(task) // 2)
 
@@ -135,8 +164,14 @@ class Departments:
             return
         if not task.urges:
             self._overdue(at, task.ticket)
+        level = URGES[task.urges]
         self._truth.ticket(task.ticket.matter.topic.name, "urges")
-        self._say(at, task, "urged", f',"urge_level":"{URGES[task.urges]}"')
+        self._truth.task(task.department, "urges")
+        self._truth.task(task.department, f"urges_{level}")
+        if level == URGES[-1]:
+            self._truth.task(task.department, "tasks_supervised")
+        self._say(at, task, "urged", f',"urge_level":"{level}"')
+        task.urged_at = at
         task.urges += 1
         if task.urges < len(URGES):
             wait_h = _URGE_AFTER_H[task.urges] - _URGE_AFTER_H[task.urges - 1]
@@ -155,11 +190,11 @@ class Departments:
         return hours * HOUR_MS // (3 if task.ticket.priority == "very_urgent" else 1)
 
     def _say(self, at: int, task: Task, what: str, fields: str) -> None:
-        person = DEPARTMENTS[task.department].person
         self._voice.say(
             at,
             f"task.{what}",
             f'"task_id":"{task.name}","ticket_id":"{task.ticket.name}",'
             f'{task.ticket.matter.caller.identity}"department":"{task.department}",'
-            f'"interface_person":"{person}"{fields}',
+            f'"interface_person":"{task.person}","task_type":"{task.ticket.matter.topic.category[1]}"'
+            f"{fields}",
         )

@@ -56,8 +56,16 @@ class Task:
     name: str
     ticket: Ticket
     department: str
+    person: str
+    """Who has it in hand there."""
     due_at: int
+    since: int
+    """Since when the department has it, or has it back."""
+    held_ms: int = 0
+    """For how long it had it until the last answer."""
     answered: bool = False
     urges: int = 0
+    urged_at: int = 0
+    """When it was last urged, if no answer followed yet."""
     again: bool = False
     """That its first answer was sent back."""

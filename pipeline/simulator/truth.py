@@ -40,6 +40,8 @@ class Truth:
         self.mentions = 0
         self.tickets: dict[str, Counter[str]] = {}
         """By topic: what happened to tickets, and how often."""
+        self.tasks: dict[str, Counter[str]] = {}
+        """By department: what it was asked for, and how it answered."""
         self.unregistered = 0
         """Complaints that arrived in writing and that nobody has registered yet."""
         self.escalations: Counter[str] = Counter()
@@ -108,6 +110,10 @@ class Truth:
         """Something happened to a ticket, or so much was paid."""
         self.tickets.setdefault(topic, Counter())[what] += times
 
+    def task(self, department: str, what: str, number: int = 1) -> None:
+        """Something happened to a task, or to so many; less than 0 takes back what was said."""
+        self.tasks.setdefault(department, Counter())[what] += number
+
     def document(self, zone: ZoneInfo, about: Mapping[str, object]) -> dict[str, Any]:
         """Return everything as plain data; hours are written as `goldpan report` writes them."""
         hours = {key: Counter(counts) for key, counts in self._hours.items()}
@@ -136,6 +142,10 @@ class Truth:
             "mentions": self.mentions,
             "tickets": {
                 topic: dict(sorted(c.items())) for topic, c in sorted(self.tickets.items())
+            },
+            "tasks": {
+                name: {what: n for what, n in sorted(c.items()) if n}
+                for name, c in sorted(self.tasks.items())
             },
             "unregistered": self.unregistered,
             "escalations": dict(sorted(self.escalations.items())),

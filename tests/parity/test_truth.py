@@ -22,6 +22,11 @@ TICKETS = (
     *("opened", "merged", "closed", "reopened", "illegal_transitions", "serious", "dispatched"),
     *("reworked", "contact_asked", "said_contacted", "compensated", "compensation"),
 )
+TASKS = (
+    *("tasks_assigned", "tasks_supervised", "tasks_due", "tasks_in_time", "tasks_answered"),
+    *("task_answer_ms", "dept_answers", "dept_answers_returned", "urges", "urges_ticket"),
+    *("urges_email", "urges_phone", "urges_leader", "urges_effective"),
+)
 RATIOS = ("service_level", "asa", "aht")
 
 
@@ -76,6 +81,10 @@ def test_the_report_agrees_with_the_truth(ingested: Ingest) -> None:
     if truth["unregistered"]:  # nobody has read yet what they are about
         tickets["total", ""] = {"opened": truth["unregistered"]}
     assert found(client, TICKETS, group=("topic",), by="total") == tickets
+    # At the end of a file all time has passed: what is not answered yet is late.
+    tasks = {("total", department): counts for department, counts in truth["tasks"].items()}
+    assert found(client, TASKS, group=("department",), by="total") == tasks
+    assert {"urges", "dept_answers_returned"} <= {name for c in tasks.values() for name in c}
     escalations = found(client, ("escalations_internal", "escalations_external"), by="total")
     assert escalations == {
         ("total",): {f"escalations_{where}": n for where, n in truth["escalations"].items()}
