@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from pipeline.parity.calls_sql import CONFIGS, FORCE
 from pipeline.parity.contacts_sql import stepwise
-from pipeline.parity.ticket_levels_sql import NEVER, passed
+from pipeline.parity.hours_sql import NEVER
+from pipeline.parity.ticket_levels_sql import passed
 from pipeline.parity.tickets_sql import instant, standing
 
 TYPES = ("task.assigned", "task.urged", "task.answered", "task.returned", "task.closed")
