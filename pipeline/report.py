@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import ConfigError
-from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant
+from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant, whole_hours
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
@@ -207,7 +207,8 @@ class Report:
         if not has_past and (self.by != "total" or self.start or self.end):
             msg = f"{label} is how things stand now and has no past: ask for it without a period"
             raise ConfigError(msg)
-        return selections
+        by_hour = whole_hours(self.by, self.zone, self.start, self.end)
+        return tuple(replace(selection, by_hour=by_hour) for selection in selections)
 
     def _sql(self, selections: Sequence[Selection], asked: Sequence[Formula]) -> str:
         """Return the query of formulas that are all computed from the same selections."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from schemas.catalogue import Formula
 from schemas.measures import literal
@@ -28,6 +30,9 @@ _DATES: Mapping[str, str] = {
     "total": "'total'",
 }
 PERIODS: Mapping[str, str] = {**INSTANTS, **_DATES}
+
+_EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+"""The years that are looked at where a report has no bounds."""
 
 _STEP_S: Mapping[str, int] = {
     "minute": 60,
@@ -91,6 +96,36 @@ class Levels:
 
     def _period(self, time: str) -> str:
         return PERIODS[self.by].format(time=time, zone=literal(self.zone))
+
+
+def whole_hours(by: By, zone: str, start: datetime | None, end: datetime | None) -> bool:
+    """Tell whether every period consists of whole hours of UTC, by which rows are added up.
+
+    Where a zone is half an hour apart from it (India), or was, periods are made of minutes.
+
+    >>> [whole_hours("day", zone, None, None) for zone in ("Asia/Shanghai", "Asia/Kolkata")]
+    [True, False]
+    >>> whole_hours("total", "UTC", datetime(2026, 3, 2, 8, 30, tzinfo=UTC), None)
+    False
+    """
+    bounds = [moment for moment in (start, end) if moment is not None]
+    if by == "minute" or any(moment.timestamp() % 3_600 for moment in bounds):
+        return False
+    if by == "total":
+        return True
+    first, last = (bounds or [_EARLIEST])[0], (bounds or [_LATEST])[-1]
+    return _offsets_are_whole(zone, first.year - 1, last.year + 1)
+
+
+@cache
+def _offsets_are_whole(zone: str, first: int, last: int) -> bool:
+    """Tell whether a zone's offset is of whole hours in every month of these years."""
+    moments = (
+        datetime(year, month, 15, tzinfo=ZoneInfo(zone))
+        for year in range(first, last + 1)
+        for month in range(1, 13)
+    )
+    return all(not (m.utcoffset() or timedelta()).total_seconds() % 3_600 for m in moments)
 
 
 def instant(moment: datetime) -> str:

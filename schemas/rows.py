@@ -125,6 +125,7 @@ ALERT_TRANSITIONS = Table(
     ),
 )
 CONFIGS = Table("configs", ("site", "hash", "content", "who", "first_seen"))
+HOURS_TOUCHED = Table("hours_touched", ("site", "family", "hour", "state"))
 CHECKPOINT = Table("checkpoint", ("shard", "family", "key", "state", "deleted", "revision"))
 
 OUTCOMES = (
@@ -186,7 +187,7 @@ def row_tables() -> tuple[Table, ...]:
     """Return every table that sinks write, base families included."""
     fixed = (
         *(RAW_EVENTS, DEAD_LETTERS, CALLERS, QUEUES_NOW, ALERT_TRANSITIONS, CONFIGS),
-        CHECKPOINT,
+        *(HOURS_TOUCHED, CHECKPOINT),
     )
     return (
         *fixed,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from schemas.catalogue import Catalogue, Formula
 from schemas.formula import to_sql
 from schemas.measures import BaseFamily, FactFamily, Family, NowFamily, literal
+from schemas.rollups import hours_view
 
 TABLE = "t"
 """The table's alias. Columns are qualified by it: an alias must never capture one."""
@@ -26,15 +27,19 @@ class Selection:
     """The rows of one family from which formulas are computed: a table and a dimension set.
 
     Fact tables and gauges have no sets: any of their dimensions will do, and the set is "".
+    `by_hour` reads base rows by whole hours, which have been added up.
     """
 
     name: str
     family: Family
     dimension_set: str = ""
+    by_hour: bool = False
 
     @property
     def source(self) -> str:
         """Return what follows FROM: shards and revisions are merged by FINAL."""
+        if self.by_hour and isinstance(self.family, BaseFamily):
+            return f"{hours_view(self.name)} AS {TABLE}"
         return f"{self.family.table} AS {TABLE} FINAL"
 
     @property

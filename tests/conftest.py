@@ -15,7 +15,8 @@ import pytest
 from clickhouse_driver import Client
 
 from infra import clickhouse, kafka
-from schemas.migrations import migrations
+from pipeline.sinks.client import Client as StoreClient
+from pipeline.sinks.migrate import migrate
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 SUITES = ("faults", "real_data", "torture")
@@ -122,9 +123,8 @@ def store(server: clickhouse.Server, request: pytest.FixtureRequest) -> Iterator
     with Client(server.host, server.port, password=server.password) as client:
         client.execute(f"CREATE DATABASE {name} ENGINE = Atomic")
         client.execute(f"USE {name}")
-        for migration in migrations():
-            for statement in migration.statements:
-                client.execute(statement)
+        with StoreClient(lambda: f"{server.url.rpartition('/')[0]}/{name}") as store:
+            migrate(store)
         yield client
 
 

@@ -21,6 +21,7 @@ from pipeline.report import Report, ReportTable, parse_moment
 from pipeline.report_output import as_csv, as_json, as_text
 from schemas.catalogue import load_catalogue
 from schemas.histogram import bin_of
+from schemas.rollups import Rollup
 from schemas.rows import row_families
 
 SHANGHAI = "Asia/Shanghai"  # UTC+8 all year
@@ -49,6 +50,7 @@ def put_minutes(store: Client, site: str, *rows: dict[str, Any]) -> None:
         assert set(row) <= set(blank)
     values = [[(blank | row)[column] for column in family.columns] for row in rows]
     store.execute(f"INSERT INTO {family.table} ({', '.join(family.columns)}) VALUES", values)
+    store.execute(Rollup(family).touch_all)
 
 
 def put_contacts(store: Client, site: str, *rows: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -35,6 +36,7 @@ from pipeline.runtimes.ingest import IngestLimits, IngestResult, ingest
 from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.hours import add_up_hours
 from pipeline.sources.adapters import ADAPTERS, Sender
 from pipeline.sources.bank_calls import BankCalls
 from pipeline.sources.cleansed import Cleansed
@@ -125,6 +127,7 @@ def _pipeline(
             raise LogInUse(msg) from error
         with pipeline:
             yield pipeline
+            patience.insist(partial(add_up_hours, client))
 
 
 _LIVE = {

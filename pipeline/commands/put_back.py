@@ -6,6 +6,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.patience import Patience
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
+from pipeline.sinks.hours import add_up_hours
 from pipeline.topology import TopologySettings
 from schemas.records import LIVE
 
@@ -79,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
                 done += len(good)
             pipeline.settle()
             pipeline.save_subjects()
+            patience.insist(partial(add_up_hours, client))
     print(f"{done:,} dead letters were put back and are counted")
     if still_bad:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(still_bad.items()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from rich.console import Console
 from rich.progress import Progress
@@ -14,6 +15,7 @@ from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.rebuild import rebuild
 from pipeline.sinks.clickhouse import ClickHouseStore
+from pipeline.sinks.hours import add_up_hours
 from pipeline.sinks.raw import RawEvents
 from pipeline.topology import TopologySettings
 
@@ -43,5 +45,6 @@ def run(options: argparse.Namespace) -> int:
                 patience,
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
+            patience.insist(partial(add_up_hours, client))
     print(f"{done:,} records applied again")
     return 0

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -40,6 +41,7 @@ from pipeline.runtimes.publisher import make_directory
 from pipeline.runtimes.replay import replay
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
+from pipeline.sinks.hours import add_up_hours
 from pipeline.sinks.raw import RawEvents
 from pipeline.sinks.replays import Kept, Replay, Window, check_name, finish, prepare
 
@@ -89,6 +91,7 @@ def run(options: argparse.Namespace) -> int:
             if topic is not None:
                 history.append(OnTopic(what, topic[1]))
             done = replay(what, site.site, ClickHouseStore(into), history, patience, progress=bar)
+            patience.insist(partial(add_up_hours, into))
             patience.insist(lambda: finish(into, what))
     spent = time.monotonic() - began
     print(

@@ -46,13 +46,13 @@ from pipeline.gateway.queue_logs import ADAPTER, Output, QueueLogs
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.hours import HourlyStore
 from pipeline.runtimes.ingest import IngestLimits
 from pipeline.runtimes.kafka import KafkaPublisher
 from pipeline.runtimes.live import Live
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.runtimes.ticker import Ticker
-from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.migrate import check_current, migrate
 from pipeline.sinks.reader import Reader
 from pipeline.sources.adapters import Sender
@@ -166,7 +166,7 @@ def embedded(
     """
     patience, stop, counts = Patience(tell), threading.Event(), Counts()
     client = stack.enter_context(unchecked(options))
-    engine = Engine(TopologySettings(default_site=site.site), ClickHouseStore(client), patience)
+    engine = Engine(TopologySettings(default_site=site.site), HourlyStore(client), patience)
     pipeline = stack.enter_context(Embedded(EmbeddedSettings(options.data_dir), engine, clock))
     live = Live(pipeline, stop, tell, counts.flush_seconds.observe)
     fit = partial(migrate if options.clickhouse is None else check_current, client)

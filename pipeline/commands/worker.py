@@ -20,9 +20,9 @@ from pipeline.log.groups import Member
 from pipeline.runtimes.assigned import Assigned
 from pipeline.runtimes.engine import calm_the_collector
 from pipeline.runtimes.faust_app import AWAKE, KafkaTopics, Worker
+from pipeline.runtimes.hours import HourlyStore
 from pipeline.runtimes.lease import Lease
 from pipeline.runtimes.patience import Patience
-from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.topology import TopologySettings
 
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     patience = Patience(tell, stop)
     with connect(options, patience) as client:
         lease = Lease(AWAKE * cluster.config.workers.session_seconds)
-        store = ClickHouseStore(client, lease.check)
+        store = HourlyStore(client, lease.check)
         member = Member.of(cluster, store.identity(), client.place)
 
         def host(topics: KafkaTopics) -> Assigned:

@@ -238,6 +238,8 @@ class ClickHouseStore:
             self._insert(
                 schema.Table(family.table, family.columns), tables.base_columns(family, some)
             )
+        # After the rows: whoever adds an hour up and has read this finds them there.
+        self._insert(schema.HOURS_TOUCHED, tables.touched_columns(flush.rows))
         self._insert(schema.CALLERS, tables.caller_columns(flush.callers))
         for name, table in schema.FACTS.items():
             entities = [entity for entity in flush.entities if entity.family == name]

@@ -1,9 +1,14 @@
-"""Numbered migrations flow in, a database of this version's schema flows out."""
+"""Numbered migrations flow in, a database of this version's schema flows out.
+
+The tables are written by hand; those of added-up hours follow from the catalogue and are made anew
+when it has changed.
+"""
 
 from __future__ import annotations
 
 from pipeline.errors import StoreRefused
 from pipeline.sinks.client import Client
+from pipeline.sinks.hours import prepare_hours
 from schemas.migrations import migrations
 
 
@@ -38,6 +43,7 @@ def migrate(client: Client) -> list[str]:
             "schema_migrations", ("version", "name"), [[migration.version], [migration.name]]
         )
         applied.append(f"{migration.version:04d} {migration.name}")
+    prepare_hours(client)
     return applied
 
 

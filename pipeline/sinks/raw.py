@@ -9,11 +9,15 @@ from typing import Any, NamedTuple
 from pipeline.contribution import GENERATION_BITS
 from pipeline.sinks.client import Client
 from schemas.records import LogRecord, RecordKind
+from schemas.rollups import rollups
 from schemas.rows import CONFIGS, RAW_EVENTS, row_tables
 
 AT_ONCE = 20_000
 
-DERIVED = tuple(table.name for table in row_tables() if table not in (RAW_EVENTS, CONFIGS))
+DERIVED = (
+    *(table.name for table in row_tables() if table not in (RAW_EVENTS, CONFIGS)),
+    *(rollup.table for rollup in rollups()),
+)
 """The tables that can be computed again from `raw_events`."""
 
 REVISION = f"(bitShiftLeft(toUInt64(generation), {GENERATION_BITS}) + offset)"

@@ -15,6 +15,7 @@ from pipeline.operators.callers import Caller, day_of
 from schemas.rows import RowFamily
 
 Columns = list[list[Any]]
+HOUR_MS = 3_600_000
 
 
 def transpose(rows: Sequence[Sequence[Any]], width: int) -> Columns:
@@ -56,6 +57,12 @@ def base_columns(family: RowFamily, rows: Sequence[BaseRow]) -> Columns:
     columns = transpose(keys, len(family.columns) - len(family.measures))
     columns.extend(_measure_columns(family, rows))
     return columns
+
+
+def touched_columns(rows: Sequence[BaseRow]) -> Columns:
+    """`hours_touched`: the hours that these rows are of."""
+    hours = {(row.key.site, row.key.family, row.key.minute // HOUR_MS * 3_600) for row in rows}
+    return transpose([(*hour, "touched") for hour in sorted(hours)], 4)
 
 
 def _measure_columns(family: RowFamily, rows: Sequence[BaseRow]) -> Columns:

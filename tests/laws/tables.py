@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.contribution import Measure, revision_of
 from pipeline.operators.rows import RowKey
 from pipeline.sinks.client import Client
+from pipeline.sinks.raw import DERIVED
 from schemas import rows as schema
 from schemas.records import RecordKind
 from tests.laws.views import Views
@@ -27,8 +28,8 @@ _TIMES = frozenset(
 
 def empty(client: Client) -> None:
     """Leave nothing of an earlier example."""
-    for table in schema.row_tables():
-        client.execute(f"TRUNCATE TABLE {table.name}")
+    for name in (*DERIVED, schema.RAW_EVENTS.name, schema.CONFIGS.name):
+        client.execute(f"TRUNCATE TABLE {name}")
 
 
 def tables(client: Client) -> Views:
