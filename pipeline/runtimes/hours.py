@@ -1,7 +1,7 @@
 """Flushes flow in, hours that are over flow out added up: the store of a runtime that goes on.
 
-A command that ends adds up what it has written at its end (`pipeline.sinks.hours`); one that goes on
-does it in passing, once in a while, a bounded number of hours at a time.
+A command that ends adds up what it has written at its end; one that goes on does it in passing,
+once in a while, a bounded number of hours at a time.
 """
 
 from __future__ import annotations

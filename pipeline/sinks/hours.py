@@ -24,7 +24,7 @@ def prepare_hours(client: Client) -> None:
     Raises:
         SinkError: the store cannot be asked, or refuses.
     """
-    made = dict(
+    made: dict[str, str] = dict(
         client.execute("SELECT name, comment FROM system.tables WHERE database = currentDatabase()")
     )
     for rollup in rollups():

@@ -23,7 +23,7 @@ from tests.bench.events import call_events, mixed_events, write
 from tests.bench.kafka import kafka
 
 ENGINES = ("goldpan", "plain", "bytewax", "polars")
-PARTS = ("simple_job", "call_path", "live", "kafka", "memory")
+PARTS = ("simple_job", "call_path", "live", "kafka", "year", "memory")
 GOALS = {
     "goldpan ÷ bytewax": ">= 1.5",
     "full call path, events per CPU-second": ">= 100,000",
@@ -31,6 +31,9 @@ GOALS = {
     "pipeline memory, MB": "< 400",
     "store memory, MB": "< 1,000",
     "start with 100k open contacts, s": "< 5",
+    "a year by day and queue": "<= 1,000",
+    "a year by day and team": "<= 1,000",
+    "a year by month": "<= 2,000",
     "  49 more viewers, % of a core": "<= 5",
 }
 
@@ -40,6 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--events", type=int, default=1_000_000, help="default %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
+    parser.add_argument(
+        "--calls", type=int, default=12_000_000, help="of a year; default %(default)s"
+    )
     parser.add_argument("--minutes", type=float, default=30, help="of a demo; default %(default)s")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="some parts")
     options = parser.parse_args()
@@ -54,6 +60,7 @@ def main() -> None:
             "call_path": lambda: call_path(console, directory, options.events),
             "live": lambda: live(console, directory),
             "kafka": lambda: kafka(console, directory, options.events, options.rounds),
+            "year": lambda: year(console, directory, options.calls),
             "memory": lambda: memory(console, directory, options.minutes),
         }
         for part in options.only:
@@ -143,6 +150,30 @@ def live(console: Console, directory: Path) -> None:
         rows.append((meaning, run("tests.bench.live", name, str(directory / name))))
     title = "1,000 events a second over HTTP for 30 s, beside 20 clients of a byte a second"
     console.print(loads(title, columns, rows))
+
+
+def year(console: Console, directory: Path, calls: int) -> None:
+    """A year of a large centre: how long a manager waits."""
+    console.print(f"a year of {calls:,} calls", style="dim")
+    found = run("tests.bench.year", str(directory / "year"), str(calls))
+    table = Table(title=f"Reports of a year of {calls:,} calls")
+    for column in ("report", "median, ms", "goal"):
+        table.add_column(column, justify="left" if column == "report" else "right")
+    for name, value in found.items():
+        if name.startswith("a "):
+            table.add_row(name, f"{value * 1000:,.0f}", GOALS.get(name, ""))
+    console.print(table)
+    for kind, rows in (
+        ("minutes", "call_minutes"),
+        ("hours", "calls_hours"),
+        ("calls", "contacts"),
+    ):
+        count, size = found[f"{rows}_rows"], found[f"{rows}_bytes"]
+        console.print(
+            f"{kind}: {count:,.0f} rows, {size / 1e6:,.0f} MB, "
+            f"{size / calls:,.0f} MB per million calls"
+        )
+    console.print(f"adding up the whole year at once: {found['add_up_s']:,.0f} s")
 
 
 def memory(console: Console, directory: Path, minutes: float) -> None:
