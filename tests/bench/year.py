@@ -39,7 +39,8 @@ SELECT number AS n, cityHash64(number, {month}) AS h,
     intDiv(h, 7) % 100 < 78 AS is_answered,
     toInt64(intDiv(h, 11) % 60000) AS waited,
     toInt64(60000 + intDiv(h, 13) % 300000) AS talked,
-    {queues}[(intDiv(h, 17) % 50 + h % 2) % 8 + 1] AS queue, ['voice', 'voice', 'voice', 'chat'][h % 4 + 1] AS channel,
+    {queues}[(intDiv(h, 17) % 50 + h % 2) % 8 + 1] AS queue,
+    ['voice', 'voice', 'voice', 'chat'][h % 4 + 1] AS channel,
     'inbound' AS direction, ['enquiry', 'service', 'complaint', 'sales'][intDiv(h, 3) % 4 + 1]
     AS call_type, '' AS priority,
     if(is_answered, concat('agent-', toString(intDiv(h, 17) % 1000)), '') AS agent_id,
@@ -131,7 +132,8 @@ def _reports() -> dict[str, Report]:
     """What a manager asks: names as the table has them."""
     year = datetime(YEAR, 1, 1, tzinfo=UTC), datetime(YEAR + 1, 1, 1, tzinfo=UTC)
     march = datetime(YEAR, 3, 1, tzinfo=UTC), datetime(YEAR, 4, 1, tzinfo=UTC)
-    catalogue = load_catalogue()
+    day = datetime(YEAR, 3, 4, tzinfo=UTC), datetime(YEAR, 3, 5, tzinfo=UTC)
+    catalogue, times = load_catalogue(), ("aht", "acw")
     usual = ("offered", "service_level", "asa", "aht", "abandon_rate")
 
     def report(*metrics: str, by: By, group: str, between: tuple[datetime, datetime]) -> Report:
