@@ -59,7 +59,7 @@ def compared(lang: Lang) -> table.Panel:
     """Each metric, and how it changed: a sign for the direction, a triangle for the judgement."""
     rows = selection(COMPARED)
     values = ", ".join(
-        f"if(count() = 0, NULL, {rows.value(shown(name).formula)}) AS {name}" for name in COMPARED
+        f"if(count() = 0, NULL, {shown(name).value(rows.total)}) AS {name}" for name in COMPARED
     )
     first = f"SELECT {rows.time} FROM {rows.source} WHERE {' AND '.join(rows.where(SITE))}"
     known_from = f"({first} ORDER BY {rows.time} LIMIT 1)"
@@ -145,7 +145,7 @@ def by_hour(lang: Lang) -> heatmap.Panel:
     sql = (
         f"SELECT toStartOfDay({rows.moment}, {ZONE}) AS time,\n"
         f"  leftPad(toString(toHour({rows.moment}, {ZONE})), 2, '0') AS hour,\n"
-        f"  {rows.value(shown('offered').formula)} AS offered\n"
+        f"  {shown('offered').value(rows.total)} AS offered\n"
         f"FROM {rows.source}\nWHERE {where}\nGROUP BY time, hour\nORDER BY time, hour"
     )
     title = Text(zh="来电时刻，最近 30 天", en="When calls come, last 30 days")

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import Formula, Limits, Metric, load_catalogue
-from schemas.formula import denominator, to_sql
+from schemas.formula import Node, denominator, to_sql
 from schemas.measures import BaseFamily
 from schemas.selection import Selection, joined, select
 
 SITE = "${site:singlequote}"
 ZONE = "${zone:singlequote}"
 STATE_CODES = {"few": 0, "ok": 1, "warn": 2, "crit": 3}
-CONFIG = f"(SELECT argMax(content, first_seen) FROM configs FINAL WHERE site = {SITE}) AS config"
+_CONTENT = f"(SELECT argMax(content, first_seen) FROM configs FINAL WHERE site = {SITE})"
+_VARIANT = f"JSONExtractString({_CONTENT}, 'variants', '%s')"
+CONFIG = f"{_CONTENT} AS config"
 """The site's configuration as last seen, as JSON; "" where there is none."""
 IN_ALL = "count() OVER () AS in_all"
 """A list's column for how many rows there are without its LIMIT, so that the viewer can say so."""
@@ -34,11 +36,53 @@ def named(column: str, kind: str, lang: str) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A metric as boards show it: the catalogue's entry and its default formula, compiled."""
+    """A metric as boards show it: the catalogue's entry and its default formula, compiled.
+
+    `switches` are the variants that a site may go by instead, the default among them.
+    """
 
     id: str
     metric: Metric
     formula: Formula
+    switches: Mapping[str, Formula]
+
+    @property
+    def reads(self) -> Formula:
+        """Return the default formula as one that reads what all of the switches do."""
+        homes = dict(self.formula.homes)
+        for formula in self.switches.values():
+            homes |= formula.homes
+        return Formula(self.formula.text, self.formula.tree, homes)
+
+    def value(self, column: Callable[[str], str]) -> str:
+        """Return the metric as SQL over measures' totals, by the variant that the site goes by."""
+        others = {name: formula.tree for name, formula in self.switches.items()}
+        return self._chosen(self.formula.tree, others, column)
+
+    def sample(self, column: Callable[[str], str]) -> str | None:
+        """Return what the ratio is taken of, likewise; None if the metric is no ratio."""
+        usual = denominator(self.formula.tree)
+        if usual is None:
+            return None
+        others = {name: denominator(formula.tree) for name, formula in self.switches.items()}
+        return self._chosen(usual, others, column)
+
+    def _chosen(
+        self, usual: Node, others: Mapping[str, Node | None], column: Callable[[str], str]
+    ) -> str:
+        cases = [
+            f"{_VARIANT % self.id} = '{name}', {_float(node, column)}"
+            for name, node in others.items()
+            if node is not None and name != self.metric.default
+        ]
+        if not cases:
+            return to_sql(usual, column)
+        return f"multiIf({', '.join(cases)}, {_float(usual, column)})"
+
+
+def _float(node: Node, column: Callable[[str], str]) -> str:
+    """Return SQL of one type, whichever variant it is of."""
+    return f"toFloat64({to_sql(node, column)})"
 
 
 def shown(name: str) -> Shown:
@@ -49,7 +93,8 @@ def shown(name: str) -> Shown:
     """
     catalogue = load_catalogue()
     metric = catalogue.metrics[name]
-    return Shown(name, metric, catalogue.compile(metric.formulas()[metric.default]))
+    formula = catalogue.compile(metric.formulas()[metric.default])
+    return Shown(name, metric, formula, catalogue.switches(name))
 
 
 def selection(names: Sequence[str], group: Sequence[str] = ()) -> Selection:
@@ -67,7 +112,7 @@ def selection(names: Sequence[str], group: Sequence[str] = ()) -> Selection:
 
 def _selections(names: Sequence[str], group: Sequence[str]) -> tuple[Selection, ...]:
     """Return the rows from which all these metrics are computed, by family."""
-    first, *others = (select(load_catalogue(), shown(name).formula, group) for name in names)
+    first, *others = (select(load_catalogue(), shown(name).reads, group) for name in names)
     if any(other != first for other in others):
         msg = f"{', '.join(names)} do not come from the same rows"
         raise ValueError(msg)
@@ -90,12 +135,11 @@ class _Answer:
 
     def value(self, name: str) -> str:
         """Return a metric as SQL."""
-        return to_sql(shown(name).formula.tree, self.total)
+        return shown(name).value(self.total)
 
     def sample(self, name: str) -> str | None:
         """Return what a ratio is taken of, as SQL; None if the metric is no ratio."""
-        below = denominator(shown(name).formula.tree)
-        return None if below is None else to_sql(below, self.total)
+        return shown(name).sample(self.total)
 
 
 def _answer(
@@ -109,7 +153,7 @@ def _answer(
     A metric of one family is computed from its rows; one of several from their totals, joined.
     """
     rows = _selections(names, group)
-    formulas = [shown(name).formula for name in names]
+    formulas = [shown(name).reads for name in names]
     by = f"\nGROUP BY {', '.join(keys)}" if keys else ""
     is_listed = bool(set(group) & set(keys))
     if len(rows) == 1:
@@ -180,7 +224,7 @@ def series(names: Sequence[str], where: Sequence[str] = ()) -> str:
 def now(name: str) -> str:
     """Return a gauge as a value inside a query: how it stands, whatever the board's time."""
     rows = selection([name])
-    value = rows.value(shown(name).formula)
+    value = shown(name).value(rows.total)
     return f"(SELECT {value} FROM {rows.source} WHERE {' AND '.join(rows.where(SITE))})"
 
 

@@ -19,6 +19,7 @@ STATES = {
     "warn": Text(zh="预警", en="WARN"),
     "crit": Text(zh="严重", en="CRIT"),
 }
+_UNLESS = Text(zh="（除非站点配置另选）", en="(unless the site goes by another)")
 _AT_MOST = Text(zh="目标 ≤", en="goal ≤")
 _GOAL = {"H": Text(zh="目标 ≥", en="goal ≥"), "L": _AT_MOST, "B": _AT_MOST}
 
@@ -43,7 +44,9 @@ def described(metric: Metric, lang: Lang) -> str:
     parts = [say(metric.description, lang)]
     if metric.default is not None:
         method = metric.variants[metric.default]
-        parts.append(f"{metric.default}: {say(method.name, lang)}")
+        gap = " " if lang == "en" else ""
+        usual = f"{metric.default}{gap}{say(_UNLESS, lang)}"
+        parts.append(f"{usual}: {say(method.name, lang)}")
     for text in (metric.edges, metric.target):
         if text is not None:
             parts.append(say(text, lang))

@@ -15,8 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.errors import ConfigError
-from schemas.catalogue import Catalogue, extend_catalogue
-from schemas.documents import DocumentError, read_document
+from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
+from schemas.documents import DocumentError, Problem, read_document
 from schemas.kafka import KafkaConfig
 from schemas.mapping import TableMapping, mapping_problems
 from schemas.site import SiteConfig, site_problems
@@ -50,7 +50,18 @@ def load_site(path: Path) -> SiteConfig:
 def read_site(name: str, text: str) -> SiteConfig:
     """Check a site's configuration; `name` is what messages call it."""
     with _as_config_error():
-        return read_document(name, text, SiteConfig, site_problems)
+        return read_document(
+            name, text, SiteConfig, lambda site: [*site_problems(site), *_unknown_variants(site)]
+        )
+
+
+def _unknown_variants(site: SiteConfig) -> Iterator[Problem]:
+    """Yield every choice of a metric's definition that there is not."""
+    for metric, variant in site.variants.items():
+        try:
+            load_catalogue().using({metric: variant})
+        except ValueError as error:
+            yield ("variants", metric), str(error)
 
 
 def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:

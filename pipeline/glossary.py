@@ -76,7 +76,7 @@ _CUTOFFS: Mapping[Cutoff, Text] = {
 _WORDS: Mapping[str, Text] = {
     "formula": Text(zh="公式", en="formula"),
     "variant": Text(zh="口径", en="variant"),
-    "default": Text(zh="（默认）", en=" (default)"),
+    "default": Text(zh="（默认）", en="(default)"),
     "missing": Text(zh="不可用", en="not available"),
     "unit": Text(zh="单位", en="unit"),
     "direction": Text(zh="方向", en="direction"),
@@ -160,7 +160,8 @@ def _lines(catalogue: Catalogue, metric: Metric, lang: Lang) -> Iterator[tuple[s
     if metric.formula is not None:
         yield "formula", f"`{metric.formula}`"
     for name, variant in metric.variants.items():
-        chosen = word("default", lang) if name == metric.default else ""
+        gap = " " if lang == "en" else ""
+        chosen = gap + word("default", lang) if name == metric.default else ""
         note = "" if variant.note is None else f" — {say(variant.note, lang)}"
         yield "variant", f"`{name}`{chosen}: {say(variant.name, lang)}{note}: `{variant.formula}`"
     yield "unit", say(UNITS[metric.unit], lang)

@@ -45,6 +45,9 @@ class Column:
     unit: str
     compiled: Formula | None
     note: Text | None = None
+    variant: str | None = None
+    version: int | None = None
+    """Of the metric's definition; None for a formula of one's own."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,16 @@ class Report:
             raise ConfigError(msg)
         if metric.missing is not None:
             return Column(label, metric.name, metric.unit, None, metric.missing)
+        version = metric.definition_version
         if metric.formula is not None:
-            return Column(label, metric.name, metric.unit, self._compile(metric.formula))
+            compiled = self._compile(metric.formula)
+            return Column(label, metric.name, metric.unit, compiled, version=version)
         chosen = variant or metric.default or ""
         method = metric.variants[chosen]
         # A reader must always see which of several definitions a number follows.
         name = Text(zh=f"{metric.name.zh} {chosen}", en=f"{metric.name.en} {chosen}")
-        return Column(label, name, metric.unit, self._compile(method.formula), method.name)
+        compiled = self._compile(method.formula)
+        return Column(label, name, metric.unit, compiled, method.name, chosen, version)
 
     def _compile(self, text: str) -> Formula:
         try:

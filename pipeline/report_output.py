@@ -53,6 +53,8 @@ def as_json(table: ReportTable) -> str:
             "name": column.name.model_dump(),
             "unit": column.unit or None,
             "available": column.compiled is not None,
+            "variant": column.variant,
+            "definition_version": column.version,
             "note": column.note.model_dump() if column.note else None,
         }
         for column in table.columns

@@ -172,6 +172,35 @@ class Catalogue:
             raise formula.FormulaError(msg)
         return Formula(text, tree, homes)
 
+    def switches(self, metric_id: str) -> dict[str, Formula]:
+        """Return the variants between which a site may choose: those of the default's families.
+
+        Others say the same less exactly, from other tables: they are asked for by name.
+        """
+        metric = self.metrics[metric_id]
+        variants = {name: self.compile(one.formula) for name, one in metric.variants.items()}
+        usual = variants[metric.default].families if metric.default else ()
+        return {name: one for name, one in variants.items() if one.families == usual}
+
+    def using(self, variants: Mapping[str, str]) -> Catalogue:
+        """Return the catalogue with a site's choice of variants as the defaults.
+
+        Raises:
+            ValueError: there is no such metric or variant; the message names those there are.
+        """
+        metrics = dict(self.metrics)
+        for metric_id, variant in variants.items():
+            if metric_id not in metrics:
+                msg = f"no metric {metric_id!r}; {nearest(metric_id, [*metrics])}"
+                raise ValueError(msg)
+            known = [*self.switches(metric_id)]
+            if variant not in known:
+                remedy = nearest(variant, known) if known else "it has one definition only"
+                msg = f"no variant {variant!r} of {metric_id} to go by; {remedy}"
+                raise ValueError(msg)
+            metrics[metric_id] = metrics[metric_id].model_copy(update={"default": variant})
+        return Catalogue(self.families, metrics)
+
     def versions(self) -> Versions:
         """Return the fingerprint of each metric that can be computed, under its version.
 

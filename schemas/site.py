@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from schemas.adapters import AdapterName, AdapterNames
 from schemas.calendars import Calendar, CalendarName
 from schemas.documents import nearest
-from schemas.measures import Strict, Text
+from schemas.measures import Id, Name, Strict, Text
 from schemas.standards import Standards
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -248,6 +248,8 @@ class SiteConfig(Strict):
     agent_timeouts: AgentTimeouts = AgentTimeouts()
     tickets: Tickets = Tickets()
     standards: Standards = Standards()
+    variants: dict[Name, Id] = Field(default_factory=dict)
+    """By metric, which of its definitions the site goes by; the catalogue's default otherwise."""
     retention: Retention = Retention()
     ingest: Ingest = Ingest()
 

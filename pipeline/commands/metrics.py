@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text as Cells
 
 from pipeline import requirement_map
+from pipeline.commands.common import add_site_option, site_of
 from pipeline.commands.report import catalogue_of
 from pipeline.glossary import (
     DIMENSIONS,
@@ -55,6 +56,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     listing.set_defaults(run=list_metrics)
     showing = actions.add_parser("show", help="one metric's definition")
     showing.add_argument("metrics", nargs="+", metavar="METRIC", help="id, or name")
+    add_site_option(showing)
     showing.set_defaults(run=show_metrics)
     page = actions.add_parser("glossary", help="all definitions as a Markdown page")
     page.set_defaults(run=print_glossary)
@@ -87,7 +89,7 @@ def list_metrics(options: argparse.Namespace) -> int:
 
 def show_metrics(options: argparse.Namespace) -> int:
     """Show definitions, one below the other."""
-    catalogue = catalogue_of(options.definitions)
+    catalogue = catalogue_of(options.definitions).using(site_of(options).variants)
     found = [find(catalogue, name) for name in options.metrics]
     sys.stdout.write("\n".join(described(catalogue, name, options.lang) for name in found))
     return 0

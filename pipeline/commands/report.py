@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     """Compute and show the metrics."""
     site = site_of(options)
     zone = site.time_zone
-    catalogue = catalogue_of(options.definitions)
+    catalogue = catalogue_of(options.definitions).using(site.variants)
     report = Report(
         tuple(options.metrics),
         site.site,
