@@ -17,8 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from aiohttp import web
-
 from infra import clickhouse
 from pipeline.commands.common import (
     add_kafka_options,
@@ -26,24 +24,24 @@ from pipeline.commands.common import (
     add_store_options,
     cluster_of,
     site_of,
-    store_url,
     tell,
     unchecked,
 )
 from pipeline.config import canonical_json, content_hash
-from pipeline.gateway.app import Gateway
 from pipeline.gateway.backend import Backend
 from pipeline.gateway.batch import Judge
+from pipeline.gateway.commits import Commits
 from pipeline.gateway.embedded import EmbeddedBackend
 from pipeline.gateway.first_start import FIRST, KEYS, first_key, hash_key
+from pipeline.gateway.front import Front, FrontSettings
 from pipeline.gateway.health import Health
-from pipeline.gateway.intake import Intake
 from pipeline.gateway.kafka import KafkaBackend
-from pipeline.gateway.keys import KeyRing
+from pipeline.gateway.keys import read_keys
 from pipeline.gateway.limits import Limits
-from pipeline.gateway.metrics import Counts
+from pipeline.gateway.listener import listen, url_of
+from pipeline.gateway.metrics import Counts, Vitals, bounds
 from pipeline.gateway.queue_logs import ADAPTER, Output, QueueLogs
-from pipeline.gateway.server import HttpServer
+from pipeline.gateway.wire import Status
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.hours import HourlyStore
@@ -54,11 +52,9 @@ from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.runtimes.ticker import Ticker
 from pipeline.sinks.migrate import check_current, migrate
-from pipeline.sinks.reader import Reader
 from pipeline.sources.adapters import Sender
 from pipeline.sources.privacy import Privacy
 from pipeline.topology import TopologySettings
-from pipeline.viewer.app import Viewer
 from schemas.site import SiteConfig
 
 DRAIN_S = 15.0
@@ -68,11 +64,6 @@ DELIVERY_MS = 8_000
 SWITCH_S = 0.001
 """How long one thread may keep the interpreter from another."""
 _AWAKE_S = 0.1
-
-READERS = 2
-"""Queries of boards that run at a time: more would take the store from the pipeline."""
-READ_S = 10.0
-"""How long a board waits for one before it says that the store does not answer."""
 
 News = queue.SimpleQueue[int | BaseException]
 """What the main thread waits for: a signal's number, or the error that ended another thread.
@@ -110,7 +101,8 @@ def run(options: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean end."""
     site, limits = site_of(options), Limits()
     news: News = queue.SimpleQueue()
-    # A request gives the interpreter away at every system call, and must have it back soon.
+    # Making a group durable gives the interpreter away at every system call, and must have it back
+    # soon: requests wait for it.
     sys.setswitchinterval(SWITCH_S)
     with signals(news), store_while(options), ExitStack() as stack:
         if options.kafka is None:
@@ -225,8 +217,9 @@ def serve(
         The URL, where events are refused until they may come.
     """
     first_key(options.data_dir, site.site)
-    keys = KeyRing(options.data_dir / KEYS)
+    read_keys(options.data_dir / KEYS)
     judge = Judge(Privacy(hash_key(options.data_dir)))
+    counts = behind.counts
 
     def lives() -> None:
         try:
@@ -238,29 +231,40 @@ def serve(
         version, content = content_hash(site), canonical_json(site)
         behind.log.configure(site.site, version, content, "goldpan run")
         queue_logs.start()
-        begun(server.url)
+        begun(url)
+
+    def status() -> Status:
+        return Status(health.reasons(), list(bounds(health, options.data_dir)), counts.text())
 
     loop = threading.Thread(target=lives, name="pipeline")
     stack.callback(_finish, loop, behind.stop, behind.patience, news)
-    intake = Intake(behind.log, limits.waiting, news.put)
-    stack.callback(intake.close)
+    commits = Commits(behind.log, behind.backend, counts.add, news.put)
+    stack.callback(commits.save)
     sender = Sender(site.site, ADAPTER.name, site.words(ADAPTER.name))
-    output = Output(behind.log, behind.backend, judge, sender, behind.counts.batch)
+    output = Output(
+        behind.log, behind.backend, judge, sender, lambda batch: counts.add(batch.tally())
+    )
     bad = IngestLimits(site.ingest.max_dead_letter_share, site.ingest.min_records)
     queue_logs = QueueLogs(
         options.data_dir, options.queue_log, output, bad, tell=tell, failed=news.put
     )
     stack.callback(queue_logs.close)
-    health = Health(behind.backend, intake, keys, limits, options.data_dir, queue_logs)
-    app = web.Application()
-    Gateway(health, judge, site, behind.counts, tell).add_to(app)
-    if _has_boards(options):
-        readers = [stack.enter_context(Reader(store_url(options), READ_S)) for _ in range(READERS)]
-        Viewer(readers, site.zone).add_to(app)
-    server = HttpServer(app, options.host, options.port, connections=limits.connections, tell=tell)
-    stack.callback(server.close)
+    health = Health(behind.backend, commits, queue_logs)
+    counts.registry.register(Vitals(health))
+    listener = listen(options.host, options.port)
+    url = url_of(listener)
+    settings = FrontSettings(
+        str(options.data_dir.absolute()),
+        options.clickhouse,
+        options.database,
+        _has_boards(options),
+        canonical_json(site),
+        limits,
+    )
+    front = Front(settings, listener, commits.serve, status, tell=tell, failed=news.put)
+    stack.callback(front.close)
     loop.start()
-    return server.url
+    return url
 
 
 def _has_boards(options: argparse.Namespace) -> bool:

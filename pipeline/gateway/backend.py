@@ -5,13 +5,18 @@ The gateway is one; what is behind it is the embedded pipeline, or the way to Ka
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pipeline.gateway.problems import Refusal
 from pipeline.sources.subjects import SubjectMap
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Buckets of every histogram of a time."""
 
 
 class Bound(NamedTuple):
@@ -53,3 +58,9 @@ def gauge(name: str, meaning: str, value: float) -> Metric:
 def counter(name: str, meaning: str, value: float) -> Metric:
     """A metric that only grows."""
     return CounterMetricFamily(f"goldpan_{name}", meaning, value=float(value))
+
+
+def open_files(name: str) -> Bound:
+    """The descriptors of this process, and how many it may have."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return Bound(name, len(list(Path("/proc/self/fd").iterdir())), soft)

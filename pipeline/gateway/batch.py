@@ -76,6 +76,20 @@ class Batch:
             told = {name: value for name, value in facts.items() if value != ""}
             self.problems.append({"line": line, "status": status, **told})
 
+    @property
+    def size(self) -> int:
+        """Bytes that go into the log."""
+        return sum(map(len, self.payloads))
+
+    def tally(self) -> dict[str, int]:
+        """What is counted of it once it is durable: see `Counts`."""
+        tally = {result: self.counts[result] for result in RESULTS if self.counts[result]}
+        if self.payloads:
+            tally["payload_bytes"] = self.size
+        if self.ignored:
+            tally["dropped_fields"] = self.ignored.total()
+        return tally
+
 
 def split(body: bytes, content_type: str, most: int) -> list[bytes]:
     """The events of a body, each as its bytes; lines that are blank stay, for the numbers' sake.

@@ -1,14 +1,11 @@
-"""What the parts say of themselves flows in, "ready" or the reasons why not flow out."""
+"""What the parts say of themselves flows in, why the process is not ready flows out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.gateway.backend import Backend
-from pipeline.gateway.intake import Intake
-from pipeline.gateway.keys import KeyRing
-from pipeline.gateway.limits import Limits
+from pipeline.gateway.commits import Commits
 from pipeline.gateway.queue_logs import QueueLogs
 
 
@@ -17,17 +14,13 @@ class Health:
     """Looks at every part; changes none."""
 
     backend: Backend
-    intake: Intake
-    keys: KeyRing
-    limits: Limits
-    directory: Path
-    """Where this process keeps what it keeps."""
+    commits: Commits
     queue_logs: QueueLogs
 
     def reasons(self) -> list[str]:
         """Why the process is not ready; empty if it is."""
         found = self.backend.reasons()
-        found += [problem for problem in (self.intake.full, self.keys.problem) if problem]
+        found += [self.commits.full] if self.commits.full else []
         found += self.queue_logs.problems()
         # A full disk may be found by several.
         return list(dict.fromkeys(found))

@@ -21,6 +21,8 @@ class Limits:
         backlog_bytes: of the log that the pipeline has not applied.
         still_s: in which the watermark must have moved, or numbers on the boards are old.
         connections: open at one time.
+        idle_s: in which a connection must send a whole header, or it is cut off: longer than the
+            60 s after which the usual proxies let go of one.
         waiting: requests on their way into the log.
         events_per_second, burst: of one key that has no rate of its own.
     """
@@ -33,6 +35,7 @@ class Limits:
     backlog_bytes: int = 4 << 30
     still_s: float = 60.0
     connections: int = 4_000
+    idle_s: float = 75.0
     waiting: int = 4_000
     events_per_second: int = 5_000
     burst: int = 50_000

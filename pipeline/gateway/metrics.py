@@ -1,46 +1,30 @@
-"""What the parts count flows in, Prometheus' text flows out: `GET /metrics`.
+"""What the parts of the pipeline's process count flows in, Prometheus' text flows out.
 
 Names begin with `goldpan_`, and labels are words of ours: nothing that a source sends is in them.
-Every bound of the process has a line in `goldpan_bound_used` and one in `goldpan_bound_limit`.
+Every bound has a line in `goldpan_bound_used` and one in `goldpan_bound_limit`: see `http_metrics`,
+which puts these numbers and those of HTTP's process together.
 """
 
 from __future__ import annotations
 
-import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.gateway.backend import Bound, counter, gauge
-from pipeline.gateway.batch import RESULTS, Batch
+from pipeline.gateway.backend import SECONDS, Bound, counter, gauge, open_files
+from pipeline.gateway.batch import RESULTS
 from pipeline.gateway.health import Health
-from pipeline.gateway.limits import Budget
-
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Counts:
-    """What the gateway counts itself."""
+    """What is counted as it happens."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "goldpan_http_requests",
-            "Requests by route and answer.",
-            ("route", "status"),
-            registry=self.registry,
-        )
-        self.request_seconds = Histogram(
-            "goldpan_http_request_seconds",
-            "From a request's headers to its answer.",
-            ("route",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
         self.events = Counter(
             "goldpan_events_received",
             "Events that came in by what became of them at the edge.",
@@ -60,32 +44,19 @@ class Counts:
         self.flush_seconds = Histogram(
             "goldpan_flush_seconds",
             "How long flushes to the store took.",
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=self.registry,
         )
+        # Looking a child up by its label costs more than to count.
+        self._by_name = {result: self.events.labels(result) for result in RESULTS} | {
+            "payload_bytes": self.payload_bytes,
+            "dropped_fields": self.dropped_fields,
+        }
 
-        self._results = {result: self.events.labels(result) for result in RESULTS}
-        # Looking a child up by its labels costs more than to count; routes and answers are few.
-        self._requests: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
-        found = self._requests.get((route, status))
-        if found is None:
-            count = self.requests.labels(route, str(status))
-            found = self._requests[route, status] = count, self.request_seconds.labels(route)
-        found[0].inc()
-        found[1].observe(seconds)
-
-    def batch(self, batch: Batch) -> None:
-        """Count what became of the events of a request."""
-        for result, child in self._results.items():
-            if batch.counts[result]:
-                child.inc(batch.counts[result])
-        if batch.payloads:
-            self.payload_bytes.inc(sum(map(len, batch.payloads)))
-        if batch.ignored:
-            self.dropped_fields.inc(batch.ignored.total())
+    def add(self, tally: Mapping[str, int]) -> None:
+        """Count what became of events: see `Batch.tally`."""
+        for name, count in tally.items():
+            self._by_name[name].inc(count)
 
     def text(self) -> bytes:
         """All of it, as Prometheus reads it."""
@@ -95,17 +66,15 @@ class Counts:
 class Vitals(Collector):
     """Asks every part when Prometheus asks."""
 
-    def __init__(self, health: Health, budget: Budget) -> None:
+    def __init__(self, health: Health) -> None:
         self._health = health
-        self._budget = budget
 
     def collect(self) -> Iterator[Metric]:
         """Every gauge, and the counters that other parts keep."""
         health = self._health
         backend, subject_map = health.backend, health.backend.subjects
-        yield gauge("ready", "1 if what comes in is counted and seen.", not health.reasons())
         yield from backend.metrics()
-        yield counter("log_commits", "Groups of requests made durable.", health.intake.groups)
+        yield counter("log_commits", "Groups of requests made durable.", health.commits.groups)
         yield gauge("subjects_unsaved", "Bindings in memory only.", subject_map.unsaved)
         subjects = GaugeMetricFamily(
             "goldpan_subject_bindings", "Identities that are bound to a subject.", labels=("kind",)
@@ -114,17 +83,6 @@ class Vitals(Collector):
             subjects.add_metric((kind,), count)
         yield subjects
         yield from self._queue_logs()
-        used = GaugeMetricFamily(
-            "goldpan_bound_used", "How much there is of what is bounded.", labels=("bound",)
-        )
-        limit = GaugeMetricFamily(
-            "goldpan_bound_limit", "How much there may be of it.", labels=("bound",)
-        )
-        for bound in (*backend.bounds(), *self._bounds()):
-            used.add_metric((bound.name,), bound.used)
-            limit.add_metric((bound.name,), bound.limit)
-        yield used
-        yield limit
 
     def _queue_logs(self) -> Iterator[Metric]:
         position = GaugeMetricFamily(
@@ -146,11 +104,10 @@ class Vitals(Collector):
         yield lag
         yield given_up
 
-    def _bounds(self) -> Iterator[Bound]:
-        intake = self._health.intake
-        yield Bound("requests_waiting_for_log", intake.waiting, intake.most)
-        yield Bound("request_bodies_bytes", self._budget.used, self._budget.most)
-        disk = shutil.disk_usage(self._health.directory)
-        yield Bound("disk_bytes", disk.used, disk.total)
-        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        yield Bound("open_files", len(list(Path("/proc/self/fd").iterdir())), soft)
+
+def bounds(health: Health, directory: Path) -> Iterator[Bound]:
+    """All that is bounded in the pipeline's process; the data lies in `directory`."""
+    yield from health.backend.bounds()
+    disk = shutil.disk_usage(directory)
+    yield Bound("disk_bytes", disk.used, disk.total)
+    yield open_files("open_files_of_pipeline")

@@ -1,10 +1,8 @@
-"""Why a request is not taken flows in, one answer for programs and people flows out."""
+"""Why a request is not taken, in one form for programs and people: see `app` for the answer."""
 
 from __future__ import annotations
 
-import math
-
-from aiohttp import web
+from pathlib import Path
 
 
 class Refusal(Exception):
@@ -28,18 +26,11 @@ class Refusal(Exception):
         self.retry_s = retry_s
         self.close = close
 
-    def response(self) -> web.Response:
-        """The answer."""
-        headers = {}
-        if self.retry_s:
-            headers["Retry-After"] = str(max(1, math.ceil(self.retry_s)))
-        if self.status == 401:
-            headers["WWW-Authenticate"] = 'Bearer realm="goldpan"'
-        answer = web.json_response(
-            {"error": {"code": self.code, "message": self.message}},
-            status=self.status,
-            headers=headers,
-        )
-        if self.close:
-            answer.force_close()
-        return answer
+
+def place_of(error: BaseException) -> str:
+    """Kind and place of an error of ours; its words would quote what came in."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    name = Path(place.tb_frame.f_code.co_filename).name if place else "?"
+    return f"{type(error).__name__} at {name}:{place.tb_lineno if place else 0}"

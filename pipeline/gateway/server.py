@@ -1,7 +1,7 @@
-"""An application flows in, an HTTP server in a thread of its own flows out.
+"""An application and a socket flow in, an HTTP server in a thread of its own flows out.
 
-Slow clients cost a connection and nothing else: one that has sent no whole header after
-`IDLE_S` is cut off, bodies have a deadline of their own, and what is not read is not waited for.
+Slow clients cost a connection and nothing else: one that has sent no whole header after `idle_s` is
+cut off, bodies have a deadline of their own, and what is not read is not waited for.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from aiohttp import web
 
-from pipeline.errors import ConfigError
+from pipeline.gateway.limits import Limits
 
-IDLE_S = 75.0
-"""Longer than the 60 s after which the usual proxies let go of a connection."""
 DRAIN_S = 10.0
 """What requests on their way have, when the server is told to stop."""
-_BACKLOG = 1_024
 _LINGER_S = 2.0
 _FILES_BESIDE = 200
 """Descriptors that are not connections: segments, the store, libraries."""
@@ -35,54 +33,33 @@ class HttpServer:
     def __init__(
         self,
         app: web.Application,
-        host: str,
-        port: int,
-        *,
-        connections: int,
+        listener: socket.socket,
+        limits: Limits,
         tell: Callable[[str], None],
     ) -> None:
-        """Bind and listen.
+        """Begin to serve.
 
         Args:
             app: routes and all; it runs in this server's thread.
-            host: loopback, unless something in front of it does TLS.
-            port: 0 for any free one.
-            connections: how many it must be able to hold.
+            listener: see `listener`; closed with the server.
+            limits: how many connections it must be able to hold, and for how long idle ones.
             tell: is given what the HTTP library has to say, without a word of any request.
-
-        Raises:
-            ConfigError: the address cannot be had.
         """
-        _allow_files(connections + _FILES_BESIDE)
+        _allow_files(limits.connections + _FILES_BESIDE)
         self._loop = asyncio.new_event_loop()
         self._runner = web.AppRunner(
             app,
             access_log=None,
             logger=_quiet_logger(tell),
             auto_decompress=False,
-            keepalive_timeout=IDLE_S,
+            keepalive_timeout=limits.idle_s,
             lingering_time=_LINGER_S,
             shutdown_timeout=DRAIN_S,
             handle_signals=False,
         )
         self._thread = threading.Thread(target=self._loop.run_forever, name="http")
         self._thread.start()
-        try:
-            self.port = self._call(self._listen(host, port))
-        except OSError as error:
-            self.close()
-            msg = (
-                f"cannot listen on {host}:{port}: {error.strerror or error}; stop what uses it, or "
-                "choose another with --port and --host"
-            )
-            raise ConfigError(msg) from error
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-
-    @property
-    def connections(self) -> int:
-        """How many are open."""
-        server = self._runner.server
-        return len(server.connections) if server is not None else 0
+        self._call(self._serve(listener))
 
     def close(self) -> None:
         """Take no more, let what is under way end, and close."""
@@ -92,10 +69,9 @@ class HttpServer:
         self._thread.join()
         self._loop.close()
 
-    async def _listen(self, host: str, port: int) -> int:
+    async def _serve(self, listener: socket.socket) -> None:
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, backlog=_BACKLOG).start()
-        return int(self._runner.addresses[0][1])
+        await web.SockSite(self._runner, listener).start()
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

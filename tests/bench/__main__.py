@@ -133,7 +133,8 @@ def call_path(console: Console, directory: Path, events: int) -> None:
 def live(console: Console, directory: Path) -> None:
     """1,000 events a second over HTTP: from sending to seeing."""
     columns = {
-        "gateway_cpu": "gateway, CPU",
+        "pipeline_cpu": "pipeline, CPU",
+        "http_cpu": "HTTP, CPU",
         "store_cpu": "store, CPU",
         "refused": "refused",
         "acknowledged_p50_ms": "answer p50, ms",
@@ -184,7 +185,7 @@ def memory(console: Console, directory: Path, minutes: float) -> None:
     table.add_column("resident memory")
     for column in ("at first, MB", "at last, MB", "at most, MB"):
         table.add_column(column, justify="right")
-    for process in ("pipeline", "store"):
+    for process in ("pipeline", "http", "store"):
         figures = (found[f"{process}_{name}"] for name in ("first", "last", "most"))
         table.add_row(process, *(f"{figure / 1e6:,.1f}" for figure in figures))
     console.print(table)

@@ -56,9 +56,9 @@ def measure(directory: Path, load: Load) -> dict[str, float]:
     """Put a gateway under load.
 
     Returns:
-        CPU seconds of the gateway and of its store for each second of load; in milliseconds, the
-        median and the 95th percentile from a request's beginning to its answer, and to the moment
-        when a reader counts the event.
+        CPU seconds of the gateway's pipeline, of its HTTP and of its store for each second of
+        load; in milliseconds, the median and the 95th percentile from a request's beginning to its
+        answer, and to the moment when a reader counts the event.
     """
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -79,8 +79,7 @@ def measure(directory: Path, load: Load) -> dict[str, float]:
         "events": len(measured.sent),
         "refused": measured.refused,
         "status": status,
-        "gateway_cpu": (after[0] - before[0]) / load.seconds,
-        "store_cpu": (after[1] - before[1]) / load.seconds,
+        **{f"{part}_cpu": (after[part] - before[part]) / load.seconds for part in before},
         "acknowledged_p50_ms": percentile(measured.acknowledged_s, 50),
         "acknowledged_p95_ms": percentile(measured.acknowledged_s, 95),
         "seen_p50_ms": percentile(seen, 50),
@@ -220,10 +219,15 @@ def delays(measured: Measured) -> Iterator[float]:
         yield max(0.0, at - sent)
 
 
-def _cpu_s(gateway: Gateway, directory: Path) -> tuple[float, float]:
-    """CPU seconds that the gateway and its store have used."""
+def _cpu_s(gateway: Gateway, directory: Path) -> dict[str, float]:
+    """CPU seconds that the gateway's processes and its store have used."""
     server = clickhouse.status(directory / "data" / "clickhouse")
-    return cpu_s(gateway.process.pid), cpu_s(server.pid if server else 0)
+    pids = {
+        "pipeline": gateway.process.pid,
+        "http": gateway.http_pid,
+        "store": server.pid if server else 0,
+    }
+    return {part: cpu_s(pid) for part, pid in pids.items()}
 
 
 def cpu_s(pid: int) -> float:

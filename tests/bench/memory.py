@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from infra import clickhouse
+from tests.gateway.support import http_of
 
 BOARD = "goldpan-wallboard-en"
 WARM_S = 120.0
@@ -27,8 +28,8 @@ def measure(directory: Path, minutes: float) -> dict[str, float]:
     """Let a demo run for some minutes after its warming up.
 
     Returns:
-        Bytes of resident memory of the pipeline and of the store: the mean of the first tenth of
-        the time and of the last, and the most.
+        Bytes of resident memory of the pipeline, of HTTP and of the store: the mean of the first
+        tenth of the time and of the last, and the most.
     """
     command = [sys.executable, "-m", "pipeline", "demo", "--port", "0"]
     with subprocess.Popen(
@@ -44,7 +45,7 @@ def measure(directory: Path, minutes: float) -> dict[str, float]:
     tenth = max(1, len(samples) // 10)
     return {
         f"{process}_{name}": value
-        for index, process in enumerate(("pipeline", "store"))
+        for index, process in enumerate(("pipeline", "http", "store"))
         for name, value in {
             "first": sum(sample[index] for sample in samples[:tenth]) / tenth,
             "last": sum(sample[index] for sample in samples[-tenth:]) / tenth,
@@ -53,9 +54,9 @@ def measure(directory: Path, minutes: float) -> dict[str, float]:
     }
 
 
-async def _watch(url: str, pid: int, directory: Path, seconds: float) -> list[tuple[float, float]]:
-    """Look at the board, and sample both processes' memory."""
-    samples: list[tuple[float, float]] = []
+async def _watch(url: str, pid: int, directory: Path, seconds: float) -> list[tuple[float, ...]]:
+    """Look at the board, and sample the processes' memory."""
+    samples: list[tuple[float, ...]] = []
     begins = time.monotonic() + WARM_S
     timeout = aiohttp.ClientTimeout(total=WARM_S + seconds)
     async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -67,7 +68,8 @@ async def _watch(url: str, pid: int, directory: Path, seconds: float) -> list[tu
                         due += SAMPLE_S
                         server = clickhouse.status(directory / "clickhouse")
                         assert server is not None
-                        samples.append((_resident(pid), _resident(server.pid)))
+                        pids = pid, http_of(pid), server.pid
+                        samples.append(tuple(_resident(process) for process in pids))
         except TimeoutError:
             pass
     return samples

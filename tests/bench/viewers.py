@@ -19,6 +19,8 @@ from aiohttp import web
 from infra import clickhouse
 from pipeline.commands.common import EXAMPLE_SITE
 from pipeline.config import load_site
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.listener import listen, url_of
 from pipeline.gateway.server import HttpServer
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
@@ -83,9 +85,10 @@ def serve(store: str) -> None:
         # The bench's calls are of that day.
         day = datetime(2026, 3, 2, 0, 20, tzinfo=UTC)
         Viewer(readers, site.zone, lambda: day).add_to(app)
-        server = HttpServer(app, "127.0.0.1", 0, connections=200, tell=print)
+        listener = listen("127.0.0.1", 0)
+        server = HttpServer(app, listener, Limits(), tell=print)
         stack.callback(server.close)
-        print(server.url, flush=True)
+        print(url_of(listener), flush=True)
         for _ in sys.stdin:
             used = resource.getrusage(resource.RUSAGE_SELF)
             cpu_s = used.ru_utime + used.ru_stime

@@ -1,8 +1,8 @@
 """kill -9 of everything under load over HTTP: every 202 is counted, and nothing twice.
 
 Clients send batches and send each again until it is acknowledged; meanwhile the gateway's process,
-its store, or both are killed at instants that a seed decides, `GOLDPAN_SEED`: moments of the clock,
-or places in the code.
+that of its HTTP, its store, or several are killed at instants that a seed decides, `GOLDPAN_SEED`:
+moments of the clock, or places in the code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import pytest
 
 from infra import clickhouse
 from tests.faults.support import Deployment, Running, only
+from tests.gateway.support import http_of
 from tests.infra.support import wait_for
 
 pytestmark = pytest.mark.faults
@@ -81,7 +83,10 @@ class Live:
 
     def strike(self, victim: str, draw: random.Random) -> None:
         """Kill, at a moment or at a place; then there is a running one again."""
-        if victim == "store":
+        if victim == "http":
+            self.running.lives_on(draw.uniform(0, 1))
+            os.kill(http_of(self.running.process.pid), signal.SIGKILL)
+        elif victim == "store":
             self.running.lives_on(draw.uniform(0, 1))
             wait_for(self.deployment.kill_store)
         elif draw.random() < 0.5:
@@ -174,7 +179,7 @@ def test_every_acknowledged_event_is_counted_once(rounds: int, deployment: Deplo
     wait_for(lambda: live.port is not None, 60)
     with clients.sending():
         for _ in range(rounds):
-            for victim in draw.sample(["pipeline", "store", "both"], 3):
+            for victim in draw.sample(["pipeline", "http", "store", "both"], 4):
                 live.strike(victim, draw)
                 clients.send_some()
     live.running.process.terminate()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.gateway.front import MODULE
 from tests.infra.support import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,10 +118,31 @@ class Gateway(Address):
         """What it said on its error stream, in all its lives."""
         return self._err.read_text()
 
+    @property
+    def http_pid(self) -> int:
+        """The process that it has HTTP in; waits until there is one."""
+        return http_of(self.process.pid)
+
     def stop(self) -> int:
         """End it cleanly; returns its status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
+
+
+def http_of(pid: int) -> int:
+    """The HTTP process of a running `goldpan run`; waits until there is one."""
+    found: list[int] = []
+
+    def there_is_one() -> bool:
+        for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in tasks.read_text().split():
+                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+                if MODULE.encode() in words:
+                    found.append(int(child))
+        return bool(found)
+
+    wait_for(there_is_one, 30)
+    return found[0]
 
 
 def queued(number: int | str, **fields: object) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import pytest
 
 from pipeline.commands.run import News, embedded, serve
 from pipeline.config import load_site
-from pipeline.gateway import server
 from pipeline.gateway.limits import Budget, Limits, Rates
 from tests.gateway.support import JSON, LINES, Address, Answer, queued
 from tests.infra.support import wait_for
@@ -73,12 +72,14 @@ def test_a_budget_is_given_back() -> None:
     assert (budget.used, budget.refusals) == (0, 1)
 
 
-def test_too_fast_too_far_behind_and_too_slow(
-    served: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "IDLE_S", 1.0)
+def test_too_fast_too_far_behind_and_too_slow(served: Serve) -> None:
     limits = Limits(
-        events_per_second=50, burst=100, backlog_bytes=50_000, body_s=0.3, bodies_bytes=1 << 20
+        events_per_second=50,
+        burst=100,
+        backlog_bytes=50_000,
+        body_s=0.3,
+        bodies_bytes=1 << 20,
+        idle_s=1.0,
     )
     gateway = served(limits)
 

@@ -16,6 +16,8 @@ from infra import clickhouse
 from pipeline.commands.common import EXAMPLE_SITE
 from pipeline.config import canonical_json, content_hash, load_site
 from pipeline.errors import StoreUnavailable
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.listener import listen, url_of
 from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
@@ -53,8 +55,9 @@ class LiveCentre:
         app = web.Application()
         self._readers = [Reader(self.store_url, 5) for _ in range(2)]
         Viewer(self._readers, SITE.zone).add_to(app)
-        self._http = HttpServer(app, "127.0.0.1", 0, connections=100, tell=print)
-        self.url = self._http.url
+        listener = listen("127.0.0.1", 0)
+        self._http = HttpServer(app, listener, Limits(), tell=print)
+        self.url = url_of(listener)
 
     def store_url(self) -> str:
         """Where the store is; unlike the product's own, it stays down until the test starts it."""

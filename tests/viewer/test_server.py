@@ -15,6 +15,8 @@ import pytest
 from aiohttp import web
 
 from pipeline.errors import StoreRefused
+from pipeline.gateway.limits import Limits
+from pipeline.gateway.listener import listen, url_of
 from pipeline.gateway.server import HttpServer
 from pipeline.sinks.reader import Answer, Reader
 from pipeline.viewer import app as viewer_app
@@ -43,8 +45,9 @@ def served(day_store: str) -> Iterator[str]:
     app = web.Application()
     with Counting(lambda: day_store) as reader:
         Viewer([reader], SITE.zone, lambda: NOON).add_to(app)
-        with closing(HttpServer(app, "127.0.0.1", 0, connections=200, tell=print)) as server:
-            yield server.url
+        listener = listen("127.0.0.1", 0)
+        with closing(HttpServer(app, listener, Limits(), tell=print)):
+            yield url_of(listener)
 
 
 def run(work: Any) -> Any:
