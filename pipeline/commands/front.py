@@ -68,9 +68,8 @@ def main(arguments: Sequence[str]) -> None:
         app.on_startup.append(connect)
         judge = Judge(Privacy(hash_key(directory)))
         keys = KeyRing(directory / KEYS)
-        Gateway(Pipeline(intake, inquiry), keys, judge, site=site, limits=limits, tell=tell).add_to(
-            app
-        )
+        ways = Pipeline(intake, inquiry)
+        Gateway(ways, keys, judge, site=site, limits=limits, tell=tell).add_to(app)
         if settings.boards:
             url = store_url(
                 argparse.Namespace(

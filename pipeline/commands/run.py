@@ -217,7 +217,7 @@ def serve(
         The URL, where events are refused until they may come.
     """
     first_key(options.data_dir, site.site)
-    read_keys(options.data_dir / KEYS)
+    read_keys(options.data_dir / KEYS)  # HTTP's process does; what is wrong with them is said here
     judge = Judge(Privacy(hash_key(options.data_dir)))
     counts = behind.counts
 

@@ -30,6 +30,8 @@ _ERRORS: dict[int, tuple[type[LogError], str]] = {
     sqlite3.SQLITE_BUSY: (LogInUse, "stop the other process that uses it"),
     sqlite3.SQLITE_LOCKED: (LogInUse, "stop the other process that uses it"),
     sqlite3.SQLITE_FULL: (LogFull, "make room and try again"),
+    # SQLite says so of a quota that is used up, and of a limit on the size of files.
+    sqlite3.SQLITE_IOERR_WRITE: (LogFull, "make room, look at quotas and at the disk, try again"),
     sqlite3.SQLITE_CORRUPT: (LogCorrupt, _REBUILD),
     sqlite3.SQLITE_NOTADB: (LogCorrupt, _REBUILD),
 }
@@ -177,6 +179,8 @@ class SubjectStore:
             raise self._error(error) from error
 
     def _error(self, error: sqlite3.Error) -> LogError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        kind, remedy = _ERRORS.get(code, (LogError, "check the directory"))
+        code = getattr(error, "sqlite_errorcode", 0)
+        kind, remedy = (
+            _ERRORS.get(code) or _ERRORS.get(code & 0xFF) or (LogError, "check the directory")
+        )
         return kind(f"the subject map {self._path}: {error}; {remedy}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,6 +168,21 @@ class TestSaving:
             opened.save("1:200")
         with SubjectMap(path) as opened:
             assert opened.entries == {"contact": 1000}
+
+    def test_a_save_beyond_a_quota_may_be_tried_again(self, tmp_path: Path) -> None:
+        """Met here by a limit on files' sizes, which the system tells of in the same way."""
+        with SubjectMap(tmp_path / "subjects.db") as opened:
+            for number in range(1000):
+                opened.subject("bj", Identities(f"contact-{number}"), now_ms=0)
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+            try:
+                with pytest.raises(LogFull, match="make room, look at quotas"):
+                    opened.save("1:200")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            opened.save("1:200")
+            assert opened.applied_position == "1:200"
 
     def test_one_process_owns_the_file(self, subjects: SubjectMap, tmp_path: Path) -> None:
         subjects.save("1:200")
