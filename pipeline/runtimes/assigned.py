@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.contribution import revision_of
 from pipeline.dedupe import MAX_IDS, WINDOW_MS
@@ -45,6 +45,14 @@ class LogBounds:
     identity: str
     first: Sequence[int]
     after: Sequence[int]
+
+
+class Published(NamedTuple):
+    """A message of `partials`, where it lies."""
+
+    partition: int
+    offset: int
+    content: bytes
 
 
 class Topics(Protocol):
@@ -183,18 +191,23 @@ class Assigned:
         )
         raise BrokerRefused(msg)
 
-    def _open_sites(self, partition: int) -> Sites:
-        """Load the sites of a partition; a topic that was made anew begins at its beginning."""
-        if partition not in self.sites:
-            place = SITES + partition
-            checkpoint = self._patience.insist(lambda: self._store.load([place]))
-            self._take_over([place], checkpoint)
+    def _open_sites(self, messages: Sequence[Published]) -> None:
+        """Load the sites of partitions that these messages are the first of.
+
+        A topic that was made anew begins at its beginning.
+        """
+        partitions = sorted({message.partition for message in messages} - self.sites.keys())
+        if not partitions:
+            return
+        bounds = self._topics.partials()
+        places = [SITES + partition for partition in partitions]
+        checkpoint = self._patience.insist(lambda: self._store.load(places))
+        self._take_over(places, checkpoint)
+        for partition in partitions:
             sites = Sites(partition, self._settings.shards, checkpoint)
-            bounds = self._topics.partials()
             if sites.identity != bounds.identity or sites.offset >= bounds.after[partition]:
                 sites.identity, sites.offset = bounds.identity, -1
             self.sites[partition] = sites
-        return self.sites[partition]
 
     # -- records in -------------------------------------------------------------------------
 
@@ -216,14 +229,19 @@ class Assigned:
         self._newest_ms = max([self._newest_ms, *(record.ingest_ms for record in records)])
         self._dirty = self._dirty or bool(records)
 
-    def take(self, partition: int, offset: int, content: bytes) -> None:
-        """Take in a message of `partials`; one that no worker wrote is told of and passed over."""
-        sites = self._open_sites(partition)
-        try:
-            self._transitions.extend(sites.take(offset, content))
-        except ValueError as error:
-            self._tell(f"partials {partition}, offset {offset:,}: passed over, {error}")
-        self._dirty = True
+    def take(self, messages: Sequence[Published]) -> None:
+        """Take in messages of `partials`; one that no worker wrote is told of and passed over.
+
+        Raises:
+            SinkError, BrokerError: see `apply`.
+        """
+        self._open_sites(messages)
+        for partition, offset, content in messages:
+            try:
+                self._transitions.extend(self.sites[partition].take(offset, content))
+            except ValueError as error:
+                self._tell(f"partials {partition}, offset {offset:,}: passed over, {error}")
+        self._dirty = self._dirty or bool(messages)
 
     # -- the store --------------------------------------------------------------------------
 

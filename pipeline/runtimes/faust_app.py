@@ -32,7 +32,7 @@ from pipeline.log.cluster import Cluster, secret
 from pipeline.log.groups import Member, refuse_others
 from pipeline.log.kafka import KafkaLog, KafkaReader, check_format, record_of
 from pipeline.log.topics import identity_of
-from pipeline.runtimes.assigned import Assigned, LogBounds
+from pipeline.runtimes.assigned import Assigned, LogBounds, Published
 from pipeline.runtimes.lease import Lease
 from pipeline.runtimes.patience import Patience
 from pipeline.runtimes.publisher import make_directory
@@ -290,6 +290,7 @@ class Worker:
     def _apply(self, batch: Sequence[EventT[Any]]) -> None:
         """Apply a batch; where it holds what a later version wrote, keep what comes before."""
         records: list[LogRecord] = []
+        published: list[Published] = []
         refused: BrokerRefused | None = None
         for event in batch:
             message = event.message
@@ -301,9 +302,10 @@ class Worker:
             if message.topic == self._events:
                 records.append(record_of(message, round(message.timestamp * 1000)))
             else:
-                self._assigned.take(message.partition, message.offset, message.value or b"")
-        if records:
-            self._assigned.apply(records)
+                content = message.value or b""
+                published.append(Published(message.partition, message.offset, content))
+        self._assigned.take(published)
+        self._assigned.apply(records)
         if refused is not None:
             self._assigned.flush()
             raise refused

@@ -19,7 +19,7 @@ from pipeline.log.groups import Member
 from pipeline.log.kafka import KafkaReader
 from pipeline.log.topics import create, identity_of
 from pipeline.runtimes import history
-from pipeline.runtimes.assigned import Assigned
+from pipeline.runtimes.assigned import Assigned, Published
 from pipeline.runtimes.faust_app import KafkaTopics
 from pipeline.runtimes.history import History, OnTopic, Stored
 from pipeline.runtimes.kafka import KafkaPublisher
@@ -106,8 +106,8 @@ def live_through(cluster: Cluster, live: Client, directory: Path) -> None:
         worker.apply(list(reader.read(*reader.bounds())))
     assert worker.flush()
     with KafkaReader(cluster, "partials") as reader:
-        for message in reader.read(*reader.bounds()):
-            worker.take(message.shard, message.offset, message.payload)
+        messages = reader.read(*reader.bounds())
+        worker.take([Published(m.shard, m.offset, m.payload) for m in messages])
     assert worker.flush()
     topics.close()
 
