@@ -15,7 +15,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import ConfigError
-from pipeline.report_periods import INSTANTS, PERIODS, By, Levels, instant, whole_hours
+from pipeline.report_periods import CLOCK, INSTANTS, PERIODS, By, Levels, instant, whole_hours
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
@@ -86,7 +86,7 @@ class Report:
         site: whose numbers.
         zone: the site's IANA time zone, which decides where days, weeks and months begin.
         by: the period; weeks begin on Monday.
-        group: dimensions to break down by.
+        group: dimensions to break down by; `weekday` and `hour_of_day` are those of the site's clock.
         start: first instant, included; everything stored when not given.
         end: instant to stop before.
 
@@ -188,6 +188,7 @@ class Report:
 
     def _check(self) -> None:
         known = {d for family in self.catalogue.families.values() for d in family.dimensions}
+        known |= {*CLOCK}
         for name in self.group:
             if name not in known:
                 msg = f"no dimension {name!r}; {nearest(name, sorted(known))}"
@@ -205,13 +206,18 @@ class Report:
 
     def _select(self, label: str, compiled: Formula) -> tuple[Selection, ...]:
         try:
-            selections = select(self.catalogue, compiled, self.group)
+            dimensions = [name for name in self.group if name not in CLOCK]
+            selections = select(self.catalogue, compiled, dimensions)
         except NotKeptError as error:
             msg = f"{label} {error}"
             raise ConfigError(msg) from error
         has_past = all(selection.time is not None for selection in selections)
         if not has_past and (self.by != "total" or self.start or self.end):
             msg = f"{label} is how things stand now and has no past: ask for it without a period"
+            raise ConfigError(msg)
+        is_level = any(_is_level(selection) for selection in selections)
+        if (is_level or not has_past) and (clock := [n for n in self.group if n in CLOCK]):
+            msg = f"{label} is how things stand, not what happens: it has no {', '.join(clock)}"
             raise ConfigError(msg)
         by_hour = whole_hours(self.by, self.zone, self.start, self.end)
         return tuple(replace(selection, by_hour=by_hour) for selection in selections)
@@ -234,7 +240,7 @@ class Report:
 
     def _totals(self, selection: Selection, asked: Mapping[str, Formula]) -> str:
         """Return the query of one selection: period, group, and each formula by its name."""
-        if isinstance(selection.family, BaseFamily) and selection.family.is_level:
+        if _is_level(selection):
             periods = Levels(self.by, self.zone, self.start, self.end)
             return periods.sql(selection, asked, self.group, literal(self.site))
         where = selection.where(literal(self.site))
@@ -242,8 +248,12 @@ class Report:
             where.append(f"{selection.time} >= {instant(self.start)}")
         if self.end is not None:
             where.append(f"{selection.time} < {instant(self.end)}")
-        period = PERIODS[self.by].format(time=selection.moment, zone=literal(self.zone))
-        groups = [f"{selection.column(name)} AS {name}" for name in self.group]
+        clock = {"time": selection.moment, "zone": literal(self.zone)}
+        period = PERIODS[self.by].format(**clock)
+        groups = [
+            f"{CLOCK[name].format(**clock) if name in CLOCK else selection.column(name)} AS {name}"
+            for name in self.group
+        ]
         values = [f"{selection.value(formula)} AS {name}" for name, formula in asked.items()]
         return (
             f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
@@ -273,6 +283,11 @@ class Report:
                 is_zero = isinstance(family, FactFamily) and family.measures[name].additive
                 totals[name] = 0 if is_zero else None
         return evaluate(column.compiled.tree, totals)
+
+
+def _is_level(selection: Selection) -> bool:
+    """Tell whether it is read by its running total, at the end of each period."""
+    return isinstance(selection.family, BaseFamily) and selection.family.is_level
 
 
 def _cell(value: object) -> Cell:

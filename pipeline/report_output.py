@@ -75,8 +75,19 @@ Names = Mapping[str, Mapping[str, Text]]
 """By dimension, what its values are called."""
 
 
+WEEKDAYS: Mapping[str, Text] = {
+    "1": Text(zh="周一", en="Monday"),
+    "2": Text(zh="周二", en="Tuesday"),
+    "3": Text(zh="周三", en="Wednesday"),
+    "4": Text(zh="周四", en="Thursday"),
+    "5": Text(zh="周五", en="Friday"),
+    "6": Text(zh="周六", en="Saturday"),
+    "7": Text(zh="周日", en="Sunday"),
+}
+
+
 def names_of(site: SiteConfig) -> Names:
-    """What a site calls its queues, departments, teams and sources."""
+    """What weekdays are called, and what a site calls its queues, departments, teams, sources."""
     named: Mapping[str, Mapping[str, Named]] = {
         "department": site.departments,
         "team": site.teams,
@@ -84,6 +95,7 @@ def names_of(site: SiteConfig) -> Names:
     }
     queues = {code: queue.name for code, queue in site.queues.items() if queue.name is not None}
     return {
+        "weekday": WEEKDAYS,
         "queue": queues,
         **{what: {code: one.name for code, one in names.items()} for what, names in named.items()},
     }

@@ -31,6 +31,12 @@ _DATES: Mapping[str, str] = {
 }
 PERIODS: Mapping[str, str] = {**INSTANTS, **_DATES}
 
+CLOCK: Mapping[str, str] = {
+    "weekday": "toString(toDayOfWeek({time}, 0, {zone}))",
+    "hour_of_day": "leftPad(toString(toHour({time}, {zone})), 2, '0')",
+}
+"""Groups by the site's clock: 1 to 7, Monday first, and 00 to 23. All that has a past has them."""
+
 _EARLIEST, _LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 """The years that are looked at where a report has no bounds."""
 

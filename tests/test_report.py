@@ -18,7 +18,7 @@ from clickhouse_driver import Client
 from pipeline.config import load_definitions
 from pipeline.errors import ConfigError
 from pipeline.report import Report, ReportTable, parse_moment
-from pipeline.report_output import as_csv, as_json, as_text
+from pipeline.report_output import WEEKDAYS, as_csv, as_json, as_text
 from schemas.catalogue import load_catalogue
 from schemas.histogram import bin_of
 from schemas.rollups import Rollup
@@ -200,6 +200,36 @@ def test_sites_do_not_mix(store: Client, site: str) -> None:
     put_minutes(store, site + "'", {"contacts": 7, "offered": 7})
     assert lines(report(store, site, "offered")) == [("2026-01-05", 1)]
     assert lines(report(store, site + "'", "offered")) == [("2026-01-05", 7)]
+
+
+def test_by_the_sites_clock_and_calendar(store: Client, site: str) -> None:
+    # Monday 09:15 and 23:59 of Shanghai, which is Monday 15:59 UTC; Tuesday 00:00 is still Monday's
+    # 16:00 UTC; Sunday six days on. In a zone half an hour apart the minutes are read: 09:15 in
+    # Shanghai is 06:45 in Kolkata.
+    for minutes, day, count in ((555, 0, 1), (1439, 0, 2), (0, 1, 4), (600, 6, 8)):
+        put_minutes(store, site, {"minute": at(minutes, day), "contacts": count, "offered": count})
+    by_clock = report(store, site, "offered", by="total", group=("weekday", "hour_of_day"))
+    assert lines(by_clock) == [
+        ("total", "1", "09", 1),
+        ("total", "1", "23", 2),
+        ("total", "2", "00", 4),
+        ("total", "7", "10", 8),
+    ]
+    weekdays = report(store, site, "offered", by="month", group=("weekday",))
+    assert lines(weekdays) == [
+        ("2026-01-01", "1", 3),
+        ("2026-01-01", "2", 4),
+        ("2026-01-01", "7", 8),
+    ]
+    assert "周日" in as_text(weekdays, "zh", {"weekday": WEEKDAYS})
+    india = report(store, site, "offered", by="day", group=("hour_of_day",), zone="Asia/Kolkata")
+    assert lines(india)[0] == ("2026-01-05", "06", 1)
+
+
+def test_what_stands_has_no_clock(store: Client, site: str) -> None:
+    for metric in ("backlog", "calls_waiting"):
+        with pytest.raises(ConfigError, match=r"has no hour_of_day"):
+            report(store, site, metric, by="total", group=("hour_of_day",))
 
 
 def test_facts_give_exact_quantiles_and_maxima_by_exit(store: Client, site: str) -> None:

@@ -28,7 +28,10 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="one row each (default: day; total for what is how things stand now)",
     )
     parser.add_argument(
-        "--group", default="", metavar="DIM,...", help="and one row each: queue, agent_id, ..."
+        "--group",
+        default="",
+        metavar="DIM,...",
+        help="and one row each: queue, agent_id, weekday, hour_of_day, ...",
     )
     parser.add_argument(
         "--from", dest="start", metavar="TIME", help="the first moment, in the site's time zone"
