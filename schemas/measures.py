@@ -76,7 +76,9 @@ class Measure(Strict):
 class Aggregate:
     """A fact measure's expression, parsed, such as `sum(talk_ms)`."""
 
-    function: Literal["count", "sum", "max", "age", "quantile_exact"]
+    function: Literal[
+        "count", "sum", "max", "age", "age_mean", "age_quantile", "gini", "quantile_exact"
+    ]
     column: str | None = None
     q: Fraction = Fraction(0)
 
@@ -98,18 +100,22 @@ def parse_aggregate(text: str) -> Aggregate:
             return Aggregate("sum", column)
         case ast.Call(func=ast.Name(id="max"), args=[ast.Name(id=column)], keywords=[]):
             return Aggregate("max", column)
-        case ast.Call(func=ast.Name(id="age"), args=[ast.Name(id=column)], keywords=[]):
-            return Aggregate("age", column)
         case ast.Call(
-            func=ast.Name(id="quantile_exact"),
+            func=ast.Name(id="age" | "age_mean" | "gini" as function),
+            args=[ast.Name(id=column)],
+            keywords=[],
+        ):
+            return Aggregate(function, column)
+        case ast.Call(
+            func=ast.Name(id="quantile_exact" | "age_quantile" as function),
             args=[ast.Name(id=column), ast.Constant(value=float(share))],
             keywords=[],
         ) if 0 < share < 1:
             # Through the decimal text: 0.9 as a float is a little more than 9/10.
-            return Aggregate("quantile_exact", column, Fraction(str(share)))
+            return Aggregate(function, column, Fraction(str(share)))
     msg = (
-        f"{text!r} is not an aggregate: write count, sum(column), max(column), "
-        "age(column) or quantile_exact(column, 0.9)"
+        f"{text!r} is not an aggregate: write count, sum(column), max(column), age(column), "
+        "age_mean(column), age_quantile(column, 0.9), gini(column) or quantile_exact(column, 0.9)"
     )
     raise ValueError(msg)
 
@@ -141,27 +147,57 @@ class FactMeasure(Strict):
     def sql(self, table: str) -> str:
         """Return the aggregate over `table` (its alias in the query).
 
-        Counts and sums of nothing are 0; a maximum or quantile of nothing is NULL. The age of an
-        instant is that of the earliest, in ms, and 0 where there is none: nobody waits.
+        Counts and sums of nothing are 0; a maximum, mean or quantile of nothing is NULL. The age
+        of an instant is that of the earliest, in ms, and 0 where there is none: nobody waits.
+        `gini` tells how unevenly rows lie on the values of a column, those without one left out.
         """
         aggregate = parse_aggregate(self.value)
         kept = " AND ".join(_condition(f"{table}.{c}", v) for c, v in self.where.items()) or "1"
         column = f"{table}.{aggregate.column}"
-        match aggregate.function:
-            case "count":
-                return f"toInt64(countIf({kept}))"
-            case "sum":
-                return f"ifNull(toInt64(sumIf({column}, {kept})), 0)"
-            case "max":
-                return f"maxOrNullIf({column}, {kept})"
-            case "age":
-                # A source's clock may be ahead of the store's.
-                age = f"dateDiff('millisecond', minOrNullIf({column}, {kept}), now64(3))"
-                return f"greatest(0, ifNull({age}, 0))"
-            case "quantile_exact":
-                values = f"arraySort(groupArrayIf({column}, {kept}))"
-                rank = rank_sql(f"length({values})", aggregate.q)
-                return f"if(empty({values}), NULL, {values}[{rank}])"
+        if aggregate.function in ("quantile_exact", "age_quantile"):
+            value = column if aggregate.function == "quantile_exact" else _age(column)
+            values = f"arraySort(groupArrayIf({value}, {kept}))"
+            rank = rank_sql(f"length({values})", aggregate.q)
+            return f"if(empty({values}), NULL, {values}[{rank}])"
+        earliest = f"minOrNullIf({column}, {kept})"
+        on_each = f"sumMapIf(map(toString({column}), 1), {kept} AND {column} != '')"
+        return {
+            "count": f"toInt64(countIf({kept}))",
+            "sum": f"ifNull(toInt64(sumIf({column}, {kept})), 0)",
+            "max": f"maxOrNullIf({column}, {kept})",
+            "age": f"greatest(0, ifNull({_since(earliest)}, 0))",
+            "age_mean": f"avgOrNullIf({_age(column)}, {kept})",
+            "gini": _gini(on_each),
+        }[aggregate.function]
+
+
+MIN_HOLDERS = 5
+"""Among fewer, no spread is fair or unfair."""
+
+
+def _since(instant: str) -> str:
+    """Return SQL for the ms since an instant."""
+    return f"dateDiff('millisecond', {instant}, now64(3))"
+
+
+def _age(instant: str) -> str:
+    """Return SQL for the same, at least 0: a source's clock may be ahead of the store's."""
+    return f"greatest(0, {_since(instant)})"
+
+
+def _gini(counts: str) -> str:
+    """Return SQL for the Gini coefficient of a map's values; NULL of fewer than five.
+
+    With x sorted upwards, 2 * sum(i * x_i) / (n * sum(x)) - (n + 1) / n. Five who have 1, 2, 3, 4
+    and 5: 2 * 55 / (5 * 15) - 6 / 5 = 0.2667.
+    """
+    values = f"arraySort(mapValues({counts}))"
+    ranked = f"arraySum(arrayMap((x, i) -> x * i, {values}, arrayEnumerate({values})))"
+    number = f"length({values})"
+    return (
+        f"if({number} < {MIN_HOLDERS}, NULL, "
+        f"2 * {ranked} / ({number} * arraySum({values})) - ({number} + 1) / {number})"
+    )
 
 
 def _condition(column: str, value: str | int | tuple[str | int, ...]) -> str:
@@ -250,6 +286,8 @@ class NowFamily(Strict):
     table: Name
     where: dict[Name, str | int | tuple[str | int, ...]] = {}
     """Which rows count."""
+    until: Name | None = None
+    """The column of the instant from which on a row counts no more."""
     dimensions: tuple[Name, ...]
     lists: dict[Name, Name] = {}
     """The array column of a dimension that may have several values in one row."""
@@ -265,7 +303,8 @@ class NowFamily(Strict):
 
     def conditions(self, table: str) -> list[str]:
         """Return which rows of `table` (its alias in the query) count, as SQL."""
-        return [_condition(f"{table}.{column}", value) for column, value in self.where.items()]
+        kept = [_condition(f"{table}.{column}", value) for column, value in self.where.items()]
+        return [*kept, *([f"{table}.{self.until} > now64(3)"] if self.until else [])]
 
 
 Family = Annotated[BaseFamily | FactFamily | NowFamily, Field(discriminator="source")]

@@ -97,8 +97,8 @@ TICKETS_NOW = Table(
     (
         *("site", "ticket_id", "shard", "revision", "stage", "department", "team", "owner"),
         *("channel", "priority", "category", "topic", "very_urgent", "urgent_reasons"),
-        *("opened_at", "updated_at", "due_at", "at_risk_at", "at_high_risk_at", "silent_at"),
-        *("forget_at", "reassignments", "over"),
+        *("opened_at", "cycle_at", "updated_at", "due_at", "at_risk_at", "at_high_risk_at"),
+        *("silent_at", "forget_at", "reassignments", "over"),
     ),
 )
 FACTS: Mapping[str, Table] = MappingProxyType(

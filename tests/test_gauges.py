@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 from pipeline.errors import ConfigError
 from pipeline.report import Report, usual_period
 from schemas.catalogue import load_catalogue
-from schemas.rows import AGENTS_NOW, QUEUES_NOW
+from schemas.rows import AGENTS_NOW, QUEUES_NOW, TICKETS_NOW
 
 Cells = list[tuple[object, ...]]
 
@@ -48,6 +48,38 @@ def now(store: Client, *metrics: str, group: tuple[str, ...] = (), **more: Any) 
     asked: dict[str, Any] = {"site": "s", "zone": "UTC", "catalogue": load_catalogue(), **more}
     table = Report(metrics, group=group, **asked).run(store)
     return [(*row.group, *row.values) for row in table.rows]
+
+
+def ticket(client: Client, owner: str, *, opened_h: int, again_h: int, forgotten: bool) -> None:
+    """An open ticket, opened and last reopened so many hours ago."""
+    row = {"site": "s", "ticket_id": f"{owner}{opened_h}{again_h}", "owner": owner, "revision": 1}
+    computed = {
+        "opened_at": f"now64(3) - INTERVAL {opened_h} HOUR",
+        "cycle_at": f"now64(3) - INTERVAL {again_h} HOUR",
+        "forget_at": f"now64(3) {'-' if forgotten else '+'} INTERVAL 1 DAY",
+    }
+    put(client, TICKETS_NOW.name, row, computed)
+
+
+def test_how_old_open_tickets_are_and_how_evenly_they_lie(store: Client) -> None:
+    """Five owners have 1, 2, 3, 4 and 5 tickets of 24, 48, ... 360 h; all were reopened 12 h ago.
+
+    One of 8 days is nobody's. Mean (15 * 16 / 2 + 8) / 16 = 8 days; of sixteen the P90 is
+    the 15th, which is 14 days old; the oldest is 15.
+    """
+    assert now(store, "backlog_age", "load_gini") == []
+    assert now(store, "backlog_age", "load_gini", "calls_waiting") == [(None, None, 3)]
+    days = iter(range(1, 16))
+    for number, owner in enumerate("abcde", start=1):
+        for _ in range(number):
+            ticket(store, owner, opened_h=24 * next(days), again_h=12, forgotten=False)
+    ticket(store, "", opened_h=24 * 8, again_h=12, forgotten=False)  # nobody's: in no spread
+    ticket(store, "f", opened_h=999, again_h=999, forgotten=True)
+    asked = ("backlog_age", "backlog_age:p90", "backlog_age:oldest", "backlog_age:mean_reopened")
+    [values] = now(store, *asked, "load_gini", "n=open_now")
+    # 0.2667 = 2 * (1 + 4 + 9 + 16 + 25) / (5 * 15) - 6 / 5.
+    assert values == pytest.approx((8, 14, 15, 0.5, 4 / 15, 16), rel=0.01)
+    assert now(store, "load_gini", group=("owner",))[0] == ("", None)
 
 
 def test_a_queue_is_the_sum_of_its_shards(store: Client) -> None:

@@ -14,7 +14,7 @@ from pipeline.parity.tickets_sql import OPEN, STATES
 LEVEL_DIMENSIONS = ("department", "team", "priority", "channel", "category")
 LEVELS = (
     *("backlog", "at_risk_open", "at_risk_high", "overdue_open", "very_urgent_open"),
-    "silent_open",
+    *("silent_open", "backlog_1d", "backlog_3d", "backlog_7d", "backlog_15d", "done_14d"),
 )
 
 KNOWN = "parity_ticket_clocks"
@@ -123,11 +123,15 @@ def levels() -> str:
         least(ifNull(next, {NEVER}), forget_at) AS over,
         if(due IS NULL, NULL, least(due, over)) AS until_due
         """,
-        """
+        f"""
         arrayFilter(b -> b.2 < b.3, arrayMap(
             b -> (b.1, greatest(assumeNotNull(b.2), now), assumeNotNull(b.3)),
             arrayFilter(b -> isNotNull(b.2) AND isNotNull(b.3), [
                 ('backlog', toNullable(now), toNullable(over)),
+                ('backlog_1d', opened_at + {_DAY_MS}, over),
+                ('backlog_3d', opened_at + 3 * {_DAY_MS}, over),
+                ('backlog_7d', opened_at + 7 * {_DAY_MS}, over),
+                ('backlog_15d', opened_at + 15 * {_DAY_MS}, over),
                 ('very_urgent_open', if(is_urgent, now, NULL), over),
                 ('at_risk_open', at_risk_from, until_due),
                 ('at_risk_high', high_risk_from, until_due),
@@ -139,10 +143,12 @@ def levels() -> str:
         arrayFlatten(arrayMap(b -> [(b.1, b.2, 1), (b.1, b.3, -1)], bounds)) AS changes
         """,
     )
+    head = """
+    'ticket_levels' AS family, [channel, '', priority, '', department, team, category, '', '', '']
+        AS known,"""
     return f"""
 SELECT
-    'ticket_levels' AS family, [channel, '', priority, '', department, team, category, '', '', '']
-        AS known,
+    {head}
     concat(change.1, if(status = 2, '?', '')) AS measure, 0::UInt16 AS bin,
     change.2 AS at, toInt64(change.3) AS value
 FROM (
@@ -151,4 +157,28 @@ FROM (
     FROM ({bounds}) ARRAY JOIN changes AS change
 )
 WHERE status > 0
+UNION ALL
+SELECT
+    {head}
+    'done_14d' AS measure, 0::UInt16 AS bin, change.1 AS at, toInt64(change.2) AS value
+FROM ({_resolved()})
+ARRAY JOIN [(now, 1), (now + 14 * {_DAY_MS}, -1)] AS change
+"""
+
+
+def _resolved() -> str:
+    """SQL for the event by which each ticket was resolved or closed last, if it still is."""
+    whole = stepwise(
+        f"SELECT * FROM {KNOWN}",
+        """
+        maxIf(k, type = 'ticket.reopened' AND has_effect AND before != '') OVER (
+            PARTITION BY shard, entity) AS reopened_k,
+        maxIf(k, type = 'ticket.merged' AND has_effect) OVER (
+            PARTITION BY shard, entity) AS merged_k
+        """,
+    )
+    return f"""
+SELECT * FROM ({whole})
+WHERE has(['resolved', 'closed'], after) AND has(arrayPushBack({OPEN}, ''), before)
+  AND k > reopened_k AND merged_k = 0
 """

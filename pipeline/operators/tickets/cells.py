@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.business_time import BusinessTime
 from pipeline.contribution import Cell, Measure, place
 from pipeline.operators.tickets.fact import TicketFact
-from pipeline.operators.tickets.levels import NEVER
+from pipeline.operators.tickets.levels import DAY_MS, NEVER
 from pipeline.operators.tickets.lifecycle import DONE
 from pipeline.operators.tickets.standards import (
     compensation,
@@ -35,7 +35,6 @@ FAMILY = "tickets"
 LEVELS = "ticket_levels"
 SETS = ("site", "team", "service", "topic", "region", "severity")
 LEVEL_SETS = ("site", "team", "channel", "category")
-DAY_MS = 86_400_000
 REOPEN_WITHIN_MS = 14 * DAY_MS
 ESCAPE_WITHIN_MS = 30 * DAY_MS
 
@@ -54,7 +53,7 @@ def cells_of(ticket: Ticket) -> list[Cell]:
         )
     ]
     known = max(fact.last_at, ticket.passed)
-    for span in fact.levels.with_present(fact.present(), known):
+    for span in (*fact.levels.with_present(fact.present(), known), *fact.done):
         at = place(LEVELS, ticket.site, LEVEL_SETS, span.holder)
         cells.append(Cell(len(cells), minute_of(span.start), at, ((span.level, 1),)))
         if span.end != NEVER:

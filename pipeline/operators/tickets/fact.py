@@ -12,7 +12,15 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.business_time import BusinessTime, Clock
 from pipeline.entity import Fields, Step, Value, ms_of, text_of
-from pipeline.operators.tickets.levels import NEVER, Clocks, Holder, Levels, Span, stretch
+from pipeline.operators.tickets.levels import (
+    DONE_MS,
+    NEVER,
+    Clocks,
+    Holder,
+    Levels,
+    Span,
+    stretch,
+)
 from pipeline.operators.tickets.lifecycle import DONE, ENDS, OPEN, move
 from pipeline.site_rules import SiteRules
 from schemas.site import TicketLimits
@@ -48,7 +56,7 @@ _ACTIONS = frozenset({"dispatched", "accepted", "resolved", "closed", "assigned"
 class Cycle:
     """One time of being open."""
 
-    __slots__ = ("ended_as", "ended_at", "replied_at", "started_at")
+    __slots__ = ("ended_as", "ended_at", "holder", "replied_at", "started_at")
 
     def __init__(self, started_at: int) -> None:
         self.started_at = started_at
@@ -56,6 +64,8 @@ class Cycle:
         """The first human reply."""
         self.ended_at = 0
         self.ended_as = ""
+        self.holder: Holder | None = None
+        """Who had it when it ended."""
 
 
 class TicketFact:
@@ -207,20 +217,30 @@ class TicketFact:
         """The levels that it is in from its last event on, if nothing else happens."""
         return self._stretch(NEVER)
 
+    @property
+    def done(self) -> Iterator[Span]:
+        """That it was resolved lately, from when it was; its end is known beforehand."""
+        if (since := self.resolved_at) and (holder := self.cycles[-1].holder) is not None:
+            yield Span("done_14d", since, since + DONE_MS, holder)
+
+    @property
+    def _holder(self) -> Holder:
+        get = self.attributes.get
+        category = self.category[0] if self.category else ""
+        return (
+            *(get("department", ""), get("team", ""), get("priority", "")),
+            *(get("channel", ""), category),
+        )
+
     def _stretch(self, until: int) -> Iterator[Span]:
         if self.stage not in OPEN:
             return iter(())
-        limits, get = self.limits, self.attributes.get
+        limits = self.limits
         clocks = Clocks(
             *(self.opened_at, self.due_at, limits.silent_ms, limits.forget_ms),
             *(self.very_urgent, self.clock),
         )
-        category = self.category[0] if self.category else ""
-        holder: Holder = (
-            *(get("department", ""), get("team", ""), get("priority", "")),
-            *(get("channel", ""), category),
-        )
-        return stretch(self.last_at, until, clocks, holder)
+        return stretch(self.last_at, until, clocks, self._holder)
 
     # -- how a step is read -----------------------------------------------------------------
 
@@ -248,6 +268,9 @@ class TicketFact:
             self._follow_up(word, now, step.fields)
         if self.very_urgent and not self.flagged_at:
             self.flagged_at = now
+        cycle = self.cycles[-1]
+        if cycle.ended_at and cycle.holder is None:
+            cycle.holder = self._holder
 
     def _begin(self, step: Step, now: int) -> None:
         is_told = TYPES[step.rank].startswith("ticket.")

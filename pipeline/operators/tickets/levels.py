@@ -12,6 +12,7 @@ Worked example, due 10:00, opened 02:00, silent after 4 h, an update at 09:00, r
     silent          06:00 to 09:00
     at_risk_open    08:00 to 10:00   (75 % of 8 h), at_risk_high from 09:12 (90 %)
     overdue_open    10:00 to 11:00
+    done_14d        11:00 to 11:00, two weeks later
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ Holder = tuple[str, str, str, str, str]
 """Department, team, priority, channel and category while the stretch lasts."""
 
 NEVER = 2**62
+DAY_MS = 86_400_000
+AGES = {"backlog_1d": 1, "backlog_3d": 3, "backlog_7d": 7, "backlog_15d": 15}
+"""The levels of those in the backlog that were opened so many days ago, or longer."""
+DONE_MS = 14 * DAY_MS
+"""How long a resolved ticket counts as resolved lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ def stretch(since: int, until: int, clocks: Clocks, holder: Holder) -> Iterator[
     """The levels that an open ticket is in, from its event at `since` to the next at `until`."""
     end = min(until, since + clocks.forget_ms)
     bounds = [("backlog", since, end)]
+    for level, days in AGES.items():
+        bounds.append((level, clocks.opened_at + days * DAY_MS, end))
     if clocks.urgent:
         bounds.append(("very_urgent_open", since, end))
     due = clocks.due_at

@@ -102,6 +102,7 @@ def now_row_of(ticket: Ticket) -> tuple[Any, ...]:
         int(fact.very_urgent),
         list(fact.urgent_reasons),
         fact.opened_at,
+        fact.cycles[-1].started_at,
         fact.last_at,
         fact.due_at,
         clocks.get("at_risk_open"),
