@@ -86,7 +86,7 @@ class Report:
         site: whose numbers.
         zone: the site's IANA time zone, which decides where days, weeks and months begin.
         by: the period; weeks begin on Monday.
-        group: dimensions to break down by; `weekday` and `hour_of_day` are those of the site's clock.
+        group: dimensions to break down by; `weekday` and `hour_of_day` are by the site's clock.
         start: first instant, included; everything stored when not given.
         end: instant to stop before.
 
