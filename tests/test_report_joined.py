@@ -20,6 +20,7 @@ from pipeline.report import usual_period
 from schemas.catalogue import load_catalogue
 from schemas.formula import FormulaError, Number, Value, to_python
 from schemas.histogram import bin_of
+from schemas.rollups import Rollup
 from schemas.rows import row_families
 from tests.schemas.test_formula import in_range
 from tests.test_report import at, lines, put_contacts, put_minutes, report
@@ -48,6 +49,7 @@ def put_rows(store: Client, family: str, site: str, *rows: Mapping[str, Any]) ->
     blank |= {"site": site, "dims": "site", "minute": at(), "shard": 0, "revision": 1}
     values = [[{**blank, **row}[column] for column in table.columns] for row in rows]
     store.execute(f"INSERT INTO {table.table} ({', '.join(table.columns)}) VALUES", values)
+    store.execute(Rollup(table).touch_all)
 
 
 def test_complaints_by_calls(store: Client, site: str) -> None:
