@@ -133,8 +133,11 @@ def _better() -> str:
 
 def _labelled(name: str, lang: Lang) -> str:
     metric = shown(name).metric
-    unit = "" if metric.unit in UNSAID else f", {say(UNITS[metric.unit], lang)}"
-    return f"{say(metric.name, lang)}{unit}"
+    name = say(metric.name, lang)
+    if metric.unit in UNSAID:
+        return name
+    unit = say(UNITS[metric.unit], lang)
+    return f"{name}（{unit}）" if lang == "zh" else f"{name}, {unit}"
 
 
 def by_hour(lang: Lang) -> heatmap.Panel:

@@ -208,18 +208,27 @@ def open_alerts(lang: Lang) -> table.Panel:
 
 
 def freshness(lang: Lang) -> stat.Panel:
-    """How long ago the pipeline wrote last; it writes every second, calls or none."""
+    """How far the numbers are behind the clock: as far as the shard that is furthest behind.
+
+    The page takes the column's name, `age`, as that of the whole board.
+    """
     sql = (
         f"SELECT age, {state('age', STALE)} AS state\nFROM (\n"
-        "  SELECT if(count() = 0, NULL, greatest(0, dateDiff('second', max(stored_at), now64(3))))"
-        " AS age\n  FROM checkpoint WHERE family = 'process'\n)"
+        "  SELECT if(count() = 0, NULL, greatest(0, intDiv("
+        "toUnixTimestamp64Milli(now64(3)) - min(upto), 1000))) AS age\n  FROM (\n"
+        "    SELECT JSONExtractInt(state, 'watermarks', 'live') AS upto\n"
+        "    FROM checkpoint FINAL PREWHERE family = 'meta'\n  )\n  WHERE upto > 0\n)"
     )
-    words = Text(zh="写入 ≤ 10 秒前", en="written ≤ 10 s ago")
+    words = Text(zh="目标 ≤ 10 秒", en="goal ≤ 10 s")
     description = Text(
-        zh="距管道最近一次写入的秒数；无来电时也每秒写入。超过 60 秒，其他面板不再代表现状",
+        zh=(
+            "数字截至多少秒前；无来电时也随时钟前进，通常为 2 至 4 秒。"
+            "超过 60 秒，其他面板不再代表现状，页面会明示"
+        ),
         en=(
-            "Seconds since the pipeline wrote last; it does so every second, calls or none. "
-            "Beyond 60 s the other panels do not show the present"
+            "Up to how many seconds ago everything is counted; it goes with the clock, calls or "
+            "none, some 2 to 4 s behind. Beyond 60 s the other panels do not show the present, "
+            "and the page says so"
         ),
     )
     panel = number(Text(zh="数据时效", en="Data age"), sql, lang, unit="s")

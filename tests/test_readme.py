@@ -99,3 +99,37 @@ def test_the_map_shows_what_is_there() -> None:
         if not line.startswith(" "):
             top = name
         assert (ROOT / name).exists() or (ROOT / top / name).exists(), name
+
+
+def common(text: str) -> list[tuple[list[str], list[str], int]]:
+    """What is no language's own in each section: what is typed, what stands as code, table rows."""
+    found = []
+    for section in re.split(r"^## ", text, flags=re.MULTILINE):
+        typed = [
+            line.split()[0] if language == "" else line.split("#")[0].rstrip()
+            for language, block in re.findall(
+                r"^```(\w*)\n(.*?)^```", section, re.MULTILINE | re.DOTALL
+            )
+            for line in block.splitlines()
+        ]
+        prose = re.sub(r"^```.*?^```", "", section, flags=re.MULTILINE | re.DOTALL)
+        rows = re.findall(r"^\|", prose, re.MULTILINE)
+        found.append((typed, sorted(re.findall(r"`([^`\n]+)`", prose)), len(rows)))
+    return found
+
+
+def test_the_chinese_readme_tells_the_same() -> None:
+    chinese = (ROOT / "README.zh.md").read_text()
+    for one, other in zip(common(chinese), common(readme()), strict=True):
+        assert one == other
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text()
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        place, _, anchor = target.partition("#")
+        assert (ROOT / place).exists()
+        assert not anchor or anchor in anchors, target

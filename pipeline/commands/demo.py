@@ -146,6 +146,8 @@ class _Show:
     def _run(self) -> None:
         try:
             self.recovered.wait()
+            if not self._options.report:
+                self._invite()
             self._past()
             if self._options.report:
                 self._news.put(_PAST_IS_IN)
@@ -153,6 +155,22 @@ class _Show:
                 self._present()
         except BaseException as error:
             self._news.put(error)
+
+    def _invite(self) -> None:
+        """Say where to look. What is not counted yet, the boards say themselves."""
+        if self._stop.is_set():
+            return
+        url = self._url
+        print(
+            f"\nLook at it:\n\n"
+            f"    {url}/           the wallboard\n"
+            f"    {url}/?lang=zh   大屏\n\n"
+            "Its past is still coming in, and the boards say up to where; then it goes on as it "
+            "happens.\nCtrl-C ends it and leaves nothing running.",
+            flush=True,
+        )
+        if sys.stdout.isatty() and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            webbrowser.open(f"{url}/")
 
     def _past(self) -> None:
         options, start, began = self._options, self.start_ms, time.monotonic()
@@ -173,22 +191,13 @@ class _Show:
             pass
         if not self._stop.is_set():
             events, spent_s = self._centre.events_said, time.monotonic() - began
-            tell(f"{about}: {events:,} events in {spent_s:.0f} s")
+            goes_on = "" if options.report else "; from here on as it happens"
+            tell(f"{about}: {events:,} events in {spent_s:.0f} s{goes_on}")
 
     def _present(self) -> None:
         if self._stop.is_set():
             return
-        url = self._url
-        print(
-            f"\nIt goes on as it happens. Look at it:\n\n"
-            f"    {url}/           the wallboard\n"
-            f"    {url}/?lang=zh   大屏\n\n"
-            "Ctrl-C ends it and leaves nothing running.",
-            flush=True,
-        )
-        if sys.stdout.isatty() and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            webbrowser.open(f"{url}/")
-        gateway = Gateway(url, (self._options.data_dir / FIRST).read_text().strip())
+        gateway = Gateway(self._url, (self._options.data_dir / FIRST).read_text().strip())
         try:
             while not self._stop.wait(_LOOK_S):
                 gateway.send(event for _, event in self._centre.until(wall_clock_ms()))

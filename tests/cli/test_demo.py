@@ -61,7 +61,7 @@ def test_it_goes_on_until_it_is_stopped_and_leaves_nothing(tmp_path: Path) -> No
     try:
         said = iter(running.stdout.readline, "")
         url = next(found[0] for line in said if (found := re.search(r"http://[\d.:]+", line)))
-        wait_for(lambda: accepted(url) > 0, timeout_s=60)  # the present comes in over HTTP
+        wait_for(lambda: accepted(url) > 0, timeout_s=120)  # the present comes in over HTTP
     finally:
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.gateway.server import HttpServer
 from pipeline.runtimes.embedded import Embedded, EmbeddedSettings
 from pipeline.runtimes.engine import Engine
 from pipeline.runtimes.patience import Patience
+from pipeline.runtimes.publisher import wall_clock_ms
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from pipeline.sinks.migrate import migrate
@@ -37,7 +38,7 @@ _NUMBERS = itertools.count(1)
 class LiveCentre:
     """What a test does to a centre. `url` is the viewer's address."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Callable[[], int] = wall_clock_ms) -> None:
         self.directory = directory
         self._path = directory / "clickhouse"
         self._server = clickhouse.start(self._path)
@@ -49,7 +50,7 @@ class LiveCentre:
             ClickHouseStore(self._client),
             Patience(print),
         )
-        self.pipeline = Embedded(EmbeddedSettings(directory), engine)
+        self.pipeline = Embedded(EmbeddedSettings(directory), engine, clock)
         self.pipeline.start()
         self.pipeline.configure(SITE.site, content_hash(SITE), canonical_json(SITE), "test")
         app = web.Application()
@@ -128,6 +129,15 @@ class LiveCentre:
             ]
         )
 
+    def alerts(self, count: int, *, queue: str) -> None:
+        """Have so many alerts be open, as the pipeline writes them."""
+        self._client.execute(
+            "INSERT INTO alert_transitions (site, alert_id, transition, rule, group_key, state, "
+            "severity, domain, window_end, value) "
+            f"SELECT '{SITE.site}', toString(number), 1, 'SL_LOW', '{queue}', 'firing', 'P2', "
+            f"'live', now64(3) - 86400, 61 FROM numbers({count})"
+        )
+
     def ticket(self, opened: timedelta, due: timedelta, **fields: Any) -> str:
         """Register a ticket so long ago, due so long from now; returns its id."""
         one = registered(opened, due, **fields)
@@ -177,9 +187,9 @@ def registered(opened: timedelta, due: timedelta, **fields: Any) -> dict[str, An
 
 
 @contextmanager
-def live_centre(directory: Path) -> Iterator[LiveCentre]:
+def live_centre(directory: Path, clock: Callable[[], int] = wall_clock_ms) -> Iterator[LiveCentre]:
     """A centre that is closed at the end, whatever happens."""
-    centre = LiveCentre(directory)
+    centre = LiveCentre(directory, clock)
     try:
         yield centre
     finally:

@@ -14,6 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from pipeline.__main__ import main
+from pipeline.runtimes.past import Clock
+from pipeline.runtimes.publisher import wall_clock_ms
 from tests.infra.support import wait_for
 from tests.viewer.boards import BOARDS
 from tests.viewer.live import SITE, LiveCentre, live_centre, registered
@@ -51,6 +53,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCentre]:
             )
             running.calls(5, wait_s=team, queue=f"a queue of many words, number {team}")
         running.calls(70, wait_s=5, queue="a first one")
+        running.alerts(10, queue="technical")
         hour = timedelta(hours=1)
         running.publish(
             [
@@ -85,6 +88,7 @@ def opened(browser: Browser, centre: LiveCentre) -> Iterator[Open]:
             if not request.url.startswith(of.url):
                 complaints.append(f"asked {request.url}")
 
+        of.passes()
         width, height = SIZES[0]
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
@@ -272,5 +276,21 @@ def test_a_store_that_is_away_is_told_and_the_page_recovers(
     expect(stale).to_be_visible(timeout=15_000)
     expect(stale).to_contain_text(said)
     centre.start_store()
+    centre.passes()
     expect(stale).to_be_hidden(timeout=20_000)
     page.wait_for_selector("section.table td")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "to be counted"), ("zh", "尚待计入")])
+def test_numbers_that_are_behind_look_it(
+    opened: Open, tmp_path: Path, lang: str, said: str
+) -> None:
+    clock = Clock(wall_clock_ms() - 2 * 3_600_000)
+    with live_centre(tmp_path / "data", clock) as late:
+        page = opened(f"goldpan-wallboard-{lang}", late)
+        expect(page.locator("#stale")).to_contain_text(said)
+        expect(tile(page, {"en": "Data age", "zh": "数据时效"}[lang])).to_have_text("2.0")  # hours
+        clock.go_on()
+        late.passes()
+        expect(page.locator("#stale")).to_be_hidden()
+        page.close()

@@ -3,14 +3,14 @@
 export const WORDS = {
   en: {
     stale: 'STALE', since: 'last data', never: 'no data yet', waiting: 'no connection to Goldpan',
-    store: 'the store does not answer', live: 'live', nodata: 'no data', error: 'query failed',
+    store: 'the store does not answer', behind: 'what came since is still to be counted', live: 'live', nodata: 'no data', error: 'query failed',
     loading: 'loading …', last: (minutes) => `last ${minutes} minutes`,
     more: (rows) => `${rows} more`, fewer: 'show fewer',
     units: ['s', 'min', 'h', 'days', 'weeks', 'years'],
   },
   zh: {
     stale: '数据已过时', since: '最近数据', never: '尚无数据', waiting: '与 Goldpan 的连接中断',
-    store: '存储没有应答', live: '实时', nodata: '无数据', error: '查询失败',
+    store: '存储没有应答', behind: '此后的数据尚待计入', live: '实时', nodata: '无数据', error: '查询失败',
     loading: '加载中 …', last: (minutes) => `最近 ${minutes} 分钟`,
     more: (rows) => `另有 ${rows} 行`, fewer: '收起',
     units: ['秒', '分', '小时', '天', '周', '年'],

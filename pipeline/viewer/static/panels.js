@@ -3,10 +3,10 @@
 import { el } from './dom.js';
 import { fieldOf, inkOn } from './format.js';
 
-// About how wide a text is, in times its size: so that a large number gets smaller before it is cut off.
-function widthOf(text) {
-  return [...text].reduce((sum, letter) => sum + (letter > '\u2e7f' ? 1 : /[\p{L}\d%]/u.test(letter) ? 0.62 : 0.3), 0);
-}
+// How wide a text is, in times its size: so that it gets smaller before it is cut off.
+const pen = document.createElement('canvas').getContext('2d');
+pen.font = `600 100px ${getComputedStyle(document.documentElement).fontFamily}`;
+const widthOf = (text) => pen.measureText(text).width / 100;
 
 // The first field large, the following as bands below it, each in its own colour.
 export function stat(panel, frame, context) {
@@ -28,45 +28,60 @@ export function stat(panel, frame, context) {
 }
 
 const LINE = 1.7; // the height of a table's line, in times its letters
-const SPARE = 12; // above and below a table, px
+const SMALL = 0.78; // heads and units, in times the letters
+const SPARE = 12; // around a table, px
+const BESIDE = 16; // around a cell, px
+const WIDEST = 16; // of the column that may be cut off, in times the letters
 
 // How large a table's letters are, and how many of its rows then stand whole in its panel: as large
-// as the rows leave room for, never too small to be read, and one line is for what is left out.
-function measure(rows, all, { height }) {
+// as rows and columns leave room for, never too small to be read, and one line is for what is left
+// out. Columns are given by their widths, in times the letters.
+function measure(rows, all, columns, { width, height }) {
   const [least, most] = [Math.max(12, 0.0165 * innerHeight), 0.022 * innerHeight];
   const lines = 1 + Math.max(rows, 6) + (all > rows ? 1 : 0);
-  const letters = Math.min(Math.max((height - SPARE) / lines / LINE, least), Math.max(least, most));
+  const high = Math.min(Math.max((height - SPARE) / lines / LINE, least), Math.max(least, most));
+  const across = (width - SPARE - BESIDE * columns.length) / columns.reduce((sum, one) => sum + one, 0);
+  const letters = Math.max(11, Math.min(high, across));
   const line = Math.floor(letters * LINE);
   const room = Math.floor((height - SPARE) / line) - 1;
-  return { letters, line, shown: Math.max(0, Math.min(rows, all > room ? room - 1 : room)) };
+  return { letters, line, whole: Math.max(0, Math.min(rows, all > room ? room - 1 : room)) };
 }
 
 export function table(panel, frame, context, size) {
-  const fields = frame.names.map((name) => fieldOf(panel, name));
-  const shown = fields.map((field, at) => ({ field, at })).filter(({ field }) => (
-    !field.custom.hideFrom?.viz));
   const rows = frame.values[0]?.length ?? 0;
   const all = frame.values[frame.names.indexOf('in_all')]?.[0] ?? rows;
   const { noValue } = panel.fieldConfig.defaults;
   if (!rows) return [el('p', { class: 'empty' }, noValue.length > 1 ? noValue : context.format.words.nodata)];
-  const align = (field, at) => {
-    const wanted = field.custom.align;
-    return wanted && wanted !== 'auto' ? wanted : (frame.kinds[at] === 'number' ? 'right' : 'left');
-  };
+  const shown = frame.names.map((name, at) => ({ field: fieldOf(panel, name), at }))
+    .filter(({ field }) => !field.custom.hideFrom?.viz)
+    .map(({ field, at }) => columnOf(field, frame, at, context));
   // The first column of text takes the room that the others leave, and is cut off where there is none.
-  const wide = shown.find(({ field, at }) => frame.kinds[at] === 'text' && !field.custom.width)?.at;
-  const classes = ({ field, at }) => `${align(field, at)}${at === wide ? ' wide' : ''}`;
-  const head = el('tr', {}, ...shown.map((column) => el('th', { class: classes(column) }, column.field.displayName)));
-  const { letters, line, shown: whole } = measure(rows, all, size);
+  const wide = shown.find(({ field, at }) => frame.kinds[at] === 'text' && !field.custom.width);
+  if (wide) wide.class += ' wide';
+  const widths = shown.map((column) => (column === wide ? Math.min(column.ems, WIDEST) : column.ems));
+  const { letters, line, whole } = measure(rows, all, widths, size);
   const listed = context.opened ? rows : whole;
+  const head = el('tr', {}, ...shown.map((column) => el('th', { class: column.class }, column.field.displayName)));
   const body = Array.from({ length: listed }, (_, row) => el('tr', {}, ...shown.map(
-    (column) => cell(column.field, frame, column.at, row, classes(column), context),
+    (column) => cell(column, frame, row, context),
   )));
   const style = { 'font-size': `${letters}px`, '--line': `${line}px` };
   return [
     el('table', { style }, el('thead', {}, head), el('tbody', {}, ...body)),
     all > whole ? el('p', { class: 'more', style }, ...more(all - listed, rows > whole, context)) : null,
   ];
+}
+
+// A column's cells as they will be shown, and how wide the widest is, in times the letters.
+function columnOf(field, frame, at, { format, now }) {
+  const cells = frame.values[at].map((value) => format.show(value, field, frame.kinds[at], now));
+  const filled = field.custom.cellOptions?.type === 'color-background';
+  const widest = Math.max(...cells.map(({ text, unit, none }) => (
+    widthOf(text) + (unit && !none ? 0.2 + SMALL * widthOf(unit) : 0))));
+  const wanted = field.custom.align;
+  const align = wanted && wanted !== 'auto' ? wanted : (frame.kinds[at] === 'number' ? 'right' : 'left');
+  const ems = Math.max(SMALL * widthOf(field.displayName), filled ? Math.max(4.2, widest + 1.2) : widest);
+  return { field, at, cells, filled, ems, class: align };
 }
 
 // How many rows are left out, in words; a click shows those that the query has given.
@@ -78,12 +93,11 @@ function more(left, can, { format, opened, open }) {
   return opened && left ? [button, ` · ${said}`] : [button];
 }
 
-function cell(field, frame, at, row, align, context) {
+function cell({ field, at, cells, filled, class: align }, frame, row, context) {
   const value = frame.values[at][row];
-  const { text, unit, colour, none } = context.format.show(value, field, frame.kinds[at], context.now);
+  const { text, unit, colour, none } = cells[row];
   const parts = [text, unit && !none ? el('small', {}, unit) : null];
-  const kind = field.custom.cellOptions?.type ?? 'auto';
-  if (kind === 'color-background' && colour) {
+  if (filled && colour) {
     const pill = el('span', { class: 'pill', style: { background: colour, color: inkOn(colour) } }, ...parts);
     return el('td', { class: align }, pill);
   }

@@ -8,6 +8,7 @@ import { bargauge, stat, table, text } from './panels.js';
 const DRAW = { stat, table, bargauge, text, timeseries, heatmap };
 const ROW = 38; // Grafana's 30 px and 8 px between
 const SCREEN_ROWS = 28;
+const OLD_S = 60; // numbers that are further behind are not the present
 const SILENT_MS = 6000; // beyond the board's own pace: then nothing is known any more
 
 const uid = location.pathname.split('/').pop();
@@ -16,6 +17,12 @@ const top = document.getElementById('top');
 const main = document.getElementById('board');
 const stale = document.getElementById('stale');
 const pace = (refresh) => 1000 * Number.parseInt(refresh, 10) * (refresh.endsWith('m') ? 60 : 1);
+
+// How far the numbers are behind, as the panel says that has it; 0 where none has.
+function ageOf({ panels }) {
+  const frame = Object.values(panels).find(({ names }) => names?.[0] === 'age');
+  return frame?.values[0][0] ?? 0;
+}
 
 class Tip {
   constructor(element) { this.element = element; }
@@ -103,7 +110,9 @@ class Board {
       return;
     }
     this.last = snapshot;
-    this.unsay();
+    const age = ageOf(snapshot);
+    if (age > OLD_S) this.say(this.format.words.behind, snapshot.at - 1000 * age);
+    else this.unsay();
     this.pulse.classList.remove('beat');
     requestAnimationFrame(() => this.pulse.classList.add('beat'));
     this.choose(snapshot);
@@ -185,7 +194,7 @@ class Board {
 
   say(why, seen) {
     const { words } = this.format;
-    const since = seen ? `${words.since} ${this.format.clock.format(seen)}` : words.never;
+    const since = seen ? `${words.since} ${this.format.instant(seen, Date.now())}` : words.never;
     stale.replaceChildren(el('b', {}, words.stale), ` ${since} · ${why}`);
     stale.hidden = false;
     document.documentElement.classList.add('stale');
