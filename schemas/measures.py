@@ -289,6 +289,8 @@ class NowFamily(Strict):
     until: Name | None = None
     """The column of the instant from which on a row counts no more."""
     dimensions: tuple[Name, ...]
+    is_view: bool = False
+    """That the table is a view, whose rows stand already."""
     lists: dict[Name, Name] = {}
     """The array column of a dimension that may have several values in one row."""
     measures: dict[Name, FactMeasure]

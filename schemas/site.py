@@ -120,7 +120,10 @@ class Department(Named):
     owner: PersonName | None = None
     """Who answers for the department's answers."""
     cycle_hours: Hours | None = None
-    """Until a task is answered that says no `due_at` of its own, from its assignment."""
+    """Until a task is answered that says no `due_at` of its own, from its assignment.
+
+    Hours of its calendar, where there is one, else calendar time.
+    """
     task_hours: dict[TaskType, Hours] = Field(default_factory=dict)
     """The same for single types of tasks."""
 
@@ -225,7 +228,6 @@ class TaskLimits:
 
     cycle_ms: int | None
     interface_person: str
-    forget_ms: int
 
 
 class SiteConfig(Strict):
@@ -299,7 +301,6 @@ class SiteConfig(Strict):
         return TaskLimits(
             cycle_ms=_ms(hours, agreed.cycle_hours if agreed else None, 3_600_000),
             interface_person=(agreed.interface_person or "") if agreed else "",
-            forget_ms=self.tickets.forget_days * 86_400_000,
         )
 
     def department_calendar(self, department: str) -> str | None:

@@ -60,3 +60,5 @@ class Standards(Strict):
         "critical",
     )
     """The severities that make a complaint a serious one."""
+    service_errors: Annotated[tuple[Name, ...], Field(max_length=100)] = ("service_error",)
+    """The root causes and causing parties that are errors of the centre's own service."""

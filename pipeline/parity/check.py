@@ -203,6 +203,7 @@ def _tickets(
     steps = (
         (tickets_sql.NUMBERED, tickets_sql.numbered()),
         (tickets_sql.STATES, tickets_sql.states()),
+        (tasks_sql.ASSIGNED, tasks_sql.assignments(clocks)),
         (hours_sql.OPENINGS, hours_sql.openings(zones)),
         (ticket_levels_sql.KNOWN, ticket_levels_sql.known(clocks)),
         (ticket_rows_sql.WHOLE, ticket_rows_sql.whole()),
@@ -220,7 +221,7 @@ def _tickets(
         for name, sql in steps:
             if name == hours_sql.OPENINGS:
                 [[params["day_from"], params["day_to"]]] = store.execute(
-                    hours_sql.days_of(tickets_sql.STATES)
+                    hours_sql.days_of(tasks_sql.moments(tickets_sql.STATES))
                 )
             store.execute(
                 f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}{_SETTINGS}", params
@@ -229,7 +230,7 @@ def _tickets(
             for source in sources:
                 sql = ticket_rows_sql.counted(family, source())
                 store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
-        store.execute(f"INSERT INTO {counted} {tasks_sql.counted(clocks)}{_SETTINGS}", params)
+        store.execute(f"INSERT INTO {counted} {tasks_sql.counted()}{_SETTINGS}", params)
         for name, _ in steps:
             store.execute(f"DROP TEMPORARY TABLE {name}")
     start_ms, end_ms = bounds

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from pipeline.parity.calls_sql import CONFIGS, FORCE
 from pipeline.parity.contacts_sql import stepwise
-from pipeline.parity.hours_sql import NEVER
+from pipeline.parity.hours_sql import NEVER, after, opened
 from pipeline.parity.ticket_levels_sql import passed
 from pipeline.parity.tickets_sql import instant, standing
 
@@ -30,6 +30,8 @@ SUMS = (
     *("urges_email", "urges_phone", "urges_leader", "urges_effective"),
 )
 HISTOGRAMS = ("task_answer_bins",)
+ASSIGNED = "parity_assignments"
+"""A table of what `assignments` gives."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
@@ -41,12 +43,13 @@ _SETS = {
 _SO_FAR = "OVER (PARTITION BY shard, entity ORDER BY n ROWS UNBOUNDED PRECEDING)"
 _IN_DEPARTMENT = "OVER (PARTITION BY shard, entity, moves ORDER BY n ROWS UNBOUNDED PRECEDING)"
 _AGREED = """Tuple(
-    interface_person Nullable(String), cycle_hours Nullable(Float64),
+    calendar Nullable(String), interface_person Nullable(String), cycle_hours Nullable(Float64),
     task_hours Map(String, Float64))"""
 _RULES = f"""
 SELECT
     rules,
     any(JSONExtract(content, 'departments', 'Map(String, {_AGREED})')) AS departments,
+    any(JSONExtractString(content, 'calendar')) AS own_calendar,
     any(JSONExtractUInt(content, 'tickets', 'forget_days')) AS forget_days
 FROM ({CONFIGS}) GROUP BY rules
 """
@@ -106,11 +109,17 @@ _WHOLE = stepwise(
 )
 
 
-def _known(clocks: str) -> str:
-    """SQL for assignments, each with what its department has agreed to by the rules in force."""
+def assignments(clocks: str) -> str:
+    """SQL for assignments, each with what its department has agreed to by the rules in force.
+
+    Parameters of the query: `site`; `part`, `parts`: which of how many parts of the tasks.
+
+    Args:
+        clocks: as `calls_sql.calls_rows` takes them.
+    """
     return stepwise(
         f"""
-        SELECT c.*, r.departments AS departments, r.forget_days AS forget_days, number
+        SELECT c.*, r.* EXCEPT rules, number
         FROM (
             SELECT w.*, f.rules AS rules
             FROM ({_WHOLE}) AS w
@@ -134,9 +143,32 @@ def _known(clocks: str) -> str:
         f"""
         if(mine[-1].person != '', mine[-1].person, ifNull(agreed.interface_person, ''))
             AS interface_person,
-        coalesce(mine[-1].due, began_at + round({_HOUR_MS} * if(
+        mine[-1].due AS due_said,
+        round({_HOUR_MS} * if(
             mapContains(agreed.task_hours, task_type), agreed.task_hours[task_type],
-            agreed.cycle_hours))::Nullable(Int64)) AS due_told,
+            agreed.cycle_hours))::Nullable(Int64) AS cycle_ms,
+        ifNull(agreed.calendar, own_calendar) AS calendar,
+        if(calendar = '', '', concat(rules, '/', calendar)) AS worked_by
+        """,
+    )
+
+
+def moments(states: str) -> str:
+    """SQL for the moments of tickets, from `states`, and of tasks, from `ASSIGNED`."""
+    return f"""(
+    SELECT opened_at, now, due_told FROM {states}
+    UNION ALL
+    SELECT began_at AS opened_at, latest_at AS now, due_said AS due_told FROM {ASSIGNED})"""
+
+
+def _turns() -> str:
+    """SQL for assignments, from `ASSIGNED`, with their turns and whether an answer came in time."""
+    dated = opened(f"SELECT * FROM {ASSIGNED}", "worked_by", "began_at", "open_before")
+    dated = after(dated, "worked_by", "began_at", "open_before + cycle_ms", "due_agreed")
+    return stepwise(
+        dated,
+        "ifNull(due_said, due_agreed) AS due_told",
+        """
         if(is_told, greatest(assumeNotNull(due_told), began_at), 0) AS due_at,
         is_told AND due_told IS NOT NULL AS has_due,
         -- Before the first event of an assignment nothing of it was.
@@ -186,14 +218,8 @@ def _each(measure: str, events: str) -> str:
     return f"arrayMap(e -> ({measure}, toUInt16(0), e.at, toInt64(1)), {events})"
 
 
-def counted(clocks: str) -> str:
-    """SQL for the counts of some tasks, to be put into `ticket_rows_sql.COUNTED`.
-
-    Parameters of the query: `site`; `part`, `parts`: which of how many parts of the tasks.
-
-    Args:
-        clocks: as `calls_sql.calls_rows` takes them.
-    """
+def counted() -> str:
+    """SQL for the counts of some tasks, to be put into `ticket_rows_sql.COUNTED`."""
     took = "arraySum(arrayMap(t -> t.2 - t.1, turns))"
     stands = "is_told AND after[-1] = 'answered'"
     returned = f"""
@@ -236,7 +262,7 @@ FROM (
     SELECT
         [{", ".join(DIMENSIONS)}] AS known, [{places}] AS places,
         counted.1 AS measure, counted.2 AS bin, counted.3 AS at, counted.4 AS value
-    FROM (SELECT *, arrayConcat({lists}) AS counts FROM ({_known(clocks)}))
+    FROM (SELECT *, arrayConcat({lists}) AS counts FROM ({_turns()}))
     ARRAY JOIN counts AS counted
     WHERE value != 0
 )

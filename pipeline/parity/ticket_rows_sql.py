@@ -8,6 +8,7 @@ from opening or reopening to the next end.
 
 from __future__ import annotations
 
+from pipeline.parity import ticket_promises_sql as promises
 from pipeline.parity import ticket_standards_sql as standards
 from pipeline.parity.contacts_sql import stepwise
 from pipeline.parity.hours_sql import NEVER, after, is_open, opened
@@ -43,7 +44,7 @@ SUMS = (
     *("illegal_transitions", "acknowledged_business", "ack_business_ms", "accepted_business"),
     *("dispatch_business_ms", "responses_business", "response_business_ms", "resolved_business"),
     *("resolution_business_ms", "vu_answered_business", "vu_response_business_ms"),
-    *("complaints_calendar", "complaints_offhours", *standards.SUMS),
+    *("complaints_calendar", "complaints_offhours", *promises.SUMS, *standards.SUMS),
 )
 HISTOGRAMS = (
     *("ack_bins", "dispatch_bins", "response_bins", "resolution_bins", "vu_response_bins"),
@@ -402,7 +403,7 @@ CREATE TEMPORARY TABLE {COUNTED} (
 
 COUNTS = {
     "ticket_levels": (levels,),
-    "tickets": (_counts, _responses, _worked),
+    "tickets": (_counts, _responses, _worked, lambda: promises.promises(KNOWN, DIMENSIONS)),
     "escalations": (lambda: _ESCALATIONS,),
 }
 

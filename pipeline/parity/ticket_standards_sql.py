@@ -14,7 +14,15 @@ from __future__ import annotations
 from pipeline.parity.calls_sql import CONFIGS
 
 SUMS = (
-    *("serious", "dispatched", "reworked", "contact_asked", "said_contacted", "compensated"),
+    *(
+        "serious",
+        "error_complaints",
+        "dispatched",
+        "reworked",
+        "contact_asked",
+        "said_contacted",
+        "compensated",
+    ),
     *("compensated_foreign", "compensation", "authority_judged", "over_authority"),
     *("outcomes_judged", "outcomes_standard", "paths_judged", "paths_kept"),
 )
@@ -26,7 +34,9 @@ SELECT
     any(JSONExtract(content, 'standards', 'authority', 'Map(String, Float64)')) AS authority,
     any(JSONExtract(content, 'standards', 'outcomes', 'Map(String, Array(String))')) AS outcomes,
     any(JSONExtract(content, 'standards', 'paths', 'Array(Array(String))')) AS paths,
-    any(JSONExtract(content, 'standards', 'serious', 'Array(String)')) AS serious_set
+    any(JSONExtract(content, 'standards', 'serious', 'Array(String)')) AS serious_set,
+    any(JSONHas(content, 'standards', 'service_errors')) AS has_errors,
+    any(JSONExtract(content, 'standards', 'service_errors', 'Array(String)')) AS errors_set
 FROM ({CONFIGS}) GROUP BY rules
 """
 """What the configurations say, by their hash."""
@@ -54,6 +64,8 @@ TOLD = f"""
     JSONExtract({_latest("category")}, 'category', 'Array(String)') AS categories,
     if(currency_set = '', 'CNY', currency_set) AS currency_here,
     if(empty(serious_set), ['serious', 'critical'], serious_set) AS serious_severities,
+    if(has_errors, errors_set, ['service_error']) AS service_errors,
+    hasAny(service_errors, [{_text("root_cause")}, {_text("cause_party")}]) AS is_error,
     arrayConcat(arrayFlatten(paths), ['returned', 'reopened']) AS looked_at
 """
 """The first step: what a ticket's events `es` tell last, and what holds for it."""
@@ -71,6 +83,7 @@ JUDGED = """
 
 COUNTS = (
     ("serious", "opened_at", "after != 'merged' AND has(serious_severities, severity)", "1"),
+    ("error_complaints", "opened_at", "after != 'merged' AND is_error", "1"),
     ("dispatched", "dispatching.now", "dispatching.k > 0", "1"),
     ("reworked", "dispatching.now", "dispatching.k > 0 AND is_reworked", "1"),
     ("contact_asked", "dispatching.now", "dispatching.k > 0 AND contacted != ''", "1"),

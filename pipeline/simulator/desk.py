@@ -12,7 +12,7 @@ from pipeline.simulator.chance import Chance, Weighted
 from pipeline.simulator.departments import Departments
 from pipeline.simulator.escalations import Escalations
 from pipeline.simulator.office import AWAKE, HOUR_MS
-from pipeline.simulator.settlement import payment, right_region, was_called
+from pipeline.simulator.settlement import payment, promise, right_region, was_called
 from pipeline.simulator.texts import Complaint, Temper
 from pipeline.simulator.ticket import DUE_H, Ticket
 from pipeline.simulator.truth import Truth
@@ -24,6 +24,7 @@ _CAUSES: Final = Weighted(
     [("department", 30), ("system", 22), ("product", 18), ("person", 12), ("vendor", 10),
      ("customer", 8)]
 )  # fmt: skip
+_ERRORS: Final = frozenset({"department", "person", "system"})
 _OUTCOMES: Final = Weighted([("fixed", 50), ("refunded", 18), ("explained", 26), ("refused", 6)])
 _REQUIRED: Final = 8
 _FILLED: Final = Weighted([(8, 78), (7, 15), (6, 5), (5, 2)])
@@ -117,13 +118,18 @@ class Desk:
         if severity == "serious":
             self._truth.ticket(topic.name, "serious")
         category = (*topic.category, topic.name)
+        promised = ""
+        ticket.promised_at = promise(ticket, at)
+        if ticket.promised_at:
+            self._truth.ticket(topic.name, "promises_due")
+            promised = f'"promised_at":{self._voice.instant(ticket.promised_at)},'
         # Now and then somebody forgets to say why it is very urgent.
         reasons = ticket.reasons if chance.hit(0.96) else ()
         self._say(
             at,
             ticket,
             "registered",
-            f'{linked}"channel":"{ticket.channel}","category":{listed(category)},'
+            f'{linked}{promised}"channel":"{ticket.channel}","category":{listed(category)},'
             f'"topic":"{topic.name}","product":"{matter.product}",'
             f'"region":"{matter.caller.region}","tier":"{_tier(matter)}",'
             f'"severity":"{severity}","priority":"{ticket.priority}",'
@@ -212,6 +218,10 @@ class Desk:
 
     def _settle(self, at: int, ticket: Ticket) -> None:
         self._say(at, ticket, "replied", '"auto":false')
+        if ticket.promised_at:
+            kept = at <= ticket.promised_at
+            self._truth.ticket(ticket.matter.topic.name, "promises_kept", int(kept))
+            ticket.promised_at = 0
         wait = self._chance.length(30 * MINUTE_MS)
         self._agenda.note(at + wait, self._resolve, ticket)
 
@@ -221,6 +231,9 @@ class Desk:
         topic = ticket.matter.topic.name
         self._truth.ticket(topic, "resolved_late" if at > ticket.due_at else "resolved_in_time")
         outcome, cause = chance.choose(_OUTCOMES), chance.choose(_CAUSES)
+        error = cause in _ERRORS
+        self._truth.ticket(topic, "error_complaints", error - ticket.is_error)
+        ticket.is_error = error
         fields = (
             f'"outcome":"{outcome}","root_cause":"{topic} {cause}","cause_party":"{cause}",'
             f'"upheld":{"false" if cause == "customer" or outcome == "refused" else "true"}'

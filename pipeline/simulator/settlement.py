@@ -15,6 +15,9 @@ from pipeline.simulator.topics import REGIONS
 _OPTIONS: Final = Weighted([("1", 30), ("2", 40), ("3", 15), ("4", 8), ("discretionary", 7)])
 _MISFILED: Final = 0.05
 _CALLED: Final = 0.93
+_PROMISED: Final = 0.4
+HOUR_MS: Final = 3_600_000
+_PROMISE_H: Final = {"normal": 36, "urgent": 18, "very_urgent": 8}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ def right_region(ticket: Ticket) -> str:
     if not chance.hit(_MISFILED):
         return ""
     return chance.pick([name for name in REGIONS if name != ticket.matter.caller.region])
+
+
+def promise(ticket: Ticket, at: int) -> int:
+    """Return by when a customer is told that he will hear something; 0 if nothing is said."""
+    chance = _chance("promise", ticket)
+    return at + _PROMISE_H[ticket.priority] * HOUR_MS if chance.hit(_PROMISED) else 0
 
 
 def was_called(ticket: Ticket) -> bool:

@@ -41,6 +41,10 @@ class Ticket:
     late: bool = False
     """That a department answered after it was due."""
     escalated: bool = False
+    promised_at: int = 0
+    """By when the customer was told to hear something, until he does."""
+    is_error: bool = False
+    """That it turned out to be caused by the centre's own service."""
     fields: str = field(init=False)
     """Fields of every event of it, as JSON that ends with a comma."""
 

@@ -378,7 +378,7 @@ def _desk(
         for content in told:
             occurred = content.pop("occurred_ms")
             content["occurred_at"] = iso(occurred)
-            for name in {"due", "legal_due", "received"} & content.keys():
+            for name in {"due", "legal_due", "received", "promised"} & content.keys():
                 content[f"{name}_at"] = iso(content.pop(name))
             plain = Sent(occurred + 50, subject, domain, encode(content))
             yield from deliver(random_, mood, content, plain)

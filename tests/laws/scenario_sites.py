@@ -45,5 +45,6 @@ def settings(random_: random.Random, calendars: random.Random) -> dict[str, Any]
             "authority": choice([{}, {"1": 50.0}, {"1": 9.99, "2": 500.0}]),
             "outcomes": choice([{}, standard]),
             "paths": choice([[], ways]),
+            "service_errors": choice([[], ["person"], ["service_error"]]),
         },
     }

@@ -76,6 +76,8 @@ class _Desk:
                 said["due"] = self._at + choice([0, 60_000, 600_000, 3_600_000])
             if chance() < 0.2:
                 said["legal_due"] = self._at + choice([60_000, 3_600_000])
+            if chance() < 0.4:
+                said["promised"] = self._at + choice([-60_000, 0, 30_000, 600_000, 3_600_000])
             if chance() < 0.3:
                 said["urgent_reasons"] = choice([[], ["VU1"], ["VU1", "VU2"]])
             if chance() < 0.5:
@@ -91,6 +93,8 @@ class _Desk:
             said["received"] = self._at - 90_000
         if word == "replied":
             said["auto"] = chance() < 0.3
+            if chance() < 0.3:
+                said["promised"] = self._at + choice([30_000, 600_000, 3_600_000])
         if word in {"resolved", "closed"}:
             said |= self._settled(word)
         return said
@@ -100,6 +104,8 @@ class _Desk:
         said: dict[str, Any] = {}
         if word == "closed" and chance() < 0.5:
             said["upheld"] = chance() < 0.5
+        if chance() < 0.5:
+            said[choice(["root_cause", "cause_party"])] = choice(["person", "service_error"])
         if chance() < 0.7:
             said["outcome"] = choice(["fixed", "refunded", "refused"])
             if chance() < 0.5:

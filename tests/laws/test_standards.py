@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from pipeline.contribution import Measure
-from pipeline.decode import DeadLetter, DeadLetterReason, Decoder
+from pipeline.decode import DeadLetter, DeadLetterReason
 from pipeline.operators.tickets import Ticket
-from pipeline.site_rules import SiteRules
-from schemas.records import LIVE
 from schemas.rows import TICKETS
-from schemas.site import SiteConfig
-from tests.laws.scenario import START, encode, iso
+from tests.laws import telling_tickets as telling
+from tests.laws.scenario import START, encode
+from tests.laws.telling_tickets import DECODER, MINUTE, at, sums
 
-MINUTE = 60_000
-DECODER = Decoder()
 STANDARDS = {
     "authority": {"1": 100.0},
     "outcomes": {"charges": ["fixed", "refunded"], "invoice": ["fixed"]},
@@ -28,42 +23,9 @@ STANDARDS = {
 }
 
 
-def at(minute: float, event_type: str, **fields: Any) -> dict[str, Any]:
-    """An event of ticket t, so many minutes after the start."""
-    return {
-        "event_type": event_type,
-        "event_id": f"{event_type}:{minute}",
-        "site": "demo",
-        "source": "desk",
-        "occurred_at": iso(START + round(minute * MINUTE)),
-        "ticket_id": "t",
-        **fields,
-    }
-
-
 def told(*events: dict[str, Any], standards: dict[str, Any] | None = None) -> Ticket:
     """A ticket that was told these events, in this order, at a site with these standards."""
-    config = SiteConfig.model_validate(
-        {
-            **{"format": 1, "site": "demo", "name": {"zh": "例", "en": "Ex"}, "time_zone": "UTC"},
-            "standards": STANDARDS if standards is None else standards,
-        }
-    )
-    ticket = Ticket("demo", "t", 0, "ticket:t", SiteRules("v", config))
-    for number, content in enumerate(events):
-        event = DECODER.decode(encode(content), START + 10**12)
-        assert not isinstance(event, DeadLetter), event.detail
-        ticket.apply(event, LIVE, number + 1)
-    return ticket
-
-
-def sums(ticket: Ticket) -> Counter[Measure]:
-    """What it counts as for its site, over all minutes."""
-    total: Counter[Measure] = Counter()
-    for cell in ticket.count():
-        if "site" in cell.place.sets:
-            total.update(dict(cell.measures))
-    return total
+    return telling.told(*events, standards=STANDARDS if standards is None else standards)
 
 
 def row(ticket: Ticket) -> dict[str, Any]:

@@ -26,14 +26,20 @@ RULES = SiteRules(
             "site": "demo",
             "name": {"zh": "例", "en": "Ex"},
             "time_zone": "UTC",
+            "calendars": {"office": {"hours": {"mon-fri": ["09:00-17:00"]}}},
             "departments": {
+                "finance": {
+                    "name": {"zh": "财务部", "en": "Finance"},
+                    "calendar": "office",
+                    "cycle_hours": 4.0,
+                },
                 "logistics": {
                     "name": {"zh": "物流部", "en": "Logistics"},
                     "interface_person": "li",
                     "backup": "bo",
                     "cycle_hours": 8.0,
                     "task_hours": {"trace": 4.0},
-                }
+                },
             },
         }
     ),
@@ -145,6 +151,12 @@ def test_without_a_due_time_what_the_department_has_agreed_to_holds(
     task = told(at("09:00", "assigned", department="logistics", task_type=task_type))
     assert task.due == NINE + hours * HOUR
     assert told(at("09:00", "assigned", department="nobody")).due == NINE + 365 * 24 * HOUR
+
+
+def test_what_was_agreed_runs_in_the_departments_own_hours() -> None:
+    """4 h from Monday 16:00, closed from 17:00 to 09:00: 1 h on Monday, 3 h until Tuesday noon."""
+    task = told(at("16:00", "assigned", department="finance"))
+    assert task.due == NINE + (24 + 3) * HOUR
 
 
 def test_whoever_stood_in_is_counted_and_who_is_not_named_is_the_interface_person() -> None:

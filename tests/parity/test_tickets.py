@@ -42,7 +42,7 @@ def deliveries(seed: int, tickets: int, since: int = START) -> list[bytes]:
         for content in ticket(random_, f"t{number}", SITE.site, begin):
             occurred = content.pop("occurred_ms")
             content["occurred_at"] = iso(occurred)
-            for name in {"due", "legal_due", "received"} & content.keys():
+            for name in {"due", "legal_due", "received", "promised"} & content.keys():
                 content[f"{name}_at"] = iso(content.pop(name))
             plain = Sent(occurred, "", LIVE, encode(content))
             sent.extend(deliver(random_, MOOD, content, plain))

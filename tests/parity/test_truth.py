@@ -20,6 +20,7 @@ COUNTS = (
 )
 TICKETS = (
     *("opened", "merged", "closed", "reopened", "illegal_transitions", "serious", "dispatched"),
+    *("promises_due", "promises_kept", "error_complaints"),
     *("reworked", "contact_asked", "said_contacted", "compensated", "compensation"),
 )
 TASKS = (

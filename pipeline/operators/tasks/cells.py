@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.contribution import Cell, Measure, place
 from pipeline.operators.tasks.fact import Assignment, TaskFact
+from pipeline.site_rules import SiteRules
 from pipeline.timeline import minute_of
 from schemas.histogram import bin_of
-from schemas.site import TaskLimits
 
 if TYPE_CHECKING:
     from pipeline.operators.tasks.state import Task
@@ -35,32 +35,42 @@ Counted = tuple[int, tuple[tuple[Measure, int], ...]]
 
 def cells_of(task: Task) -> list[Cell]:
     """Everything that this task counts as, as it stands now."""
-    fact = task.fact
+    fact, rules = task.fact, task.rules
     cells: list[Cell] = []
     for assignment in fact.assignments:
-        limits = task.limits(assignment)
-        person = assignment.person or limits.interface_person
-        values = (assignment.department, person, assignment.task_type)
+        values = (assignment.department, person_of(assignment, rules), assignment.task_type)
         where = place(FAMILY, task.site, SETS, values)
         known = max(task.passed, fact.last_at - 1)
         cells += [
             Cell(len(cells) + part, minute_of(at), where, measures)
-            for part, (at, measures) in enumerate(_counted(assignment, limits, known))
+            for part, (at, measures) in enumerate(
+                _counted(assignment, due_of(assignment, rules), known)
+            )
         ]
     return cells
 
 
-def due_of(assignment: Assignment, limits: TaskLimits) -> int | None:
+def person_of(assignment: Assignment, rules: SiteRules) -> str:
+    """Who has it in hand: as the desk says, else the department's interface person."""
+    agreed = rules.task_limits(assignment.department, assignment.task_type)
+    return assignment.person or agreed.interface_person
+
+
+def due_of(assignment: Assignment, rules: SiteRules) -> int | None:
     """By when it is to be answered: as the desk says, else as the department has agreed to.
 
-    None where nobody says, or nobody knows when it was assigned.
+    What was agreed runs in the department's business time, where it has a calendar. None where
+    nobody says, or nobody knows when it was assigned.
     """
     if not assignment.is_told:
         return None
-    due = assignment.due_at
-    if due is None:
-        return None if limits.cycle_ms is None else assignment.at + limits.cycle_ms
-    return max(due, assignment.at)
+    if assignment.due_at is not None:
+        return max(assignment.due_at, assignment.at)
+    cycle_ms = rules.task_limits(assignment.department, assignment.task_type).cycle_ms
+    if cycle_ms is None:
+        return None
+    hours = rules.hours(assignment.department)
+    return assignment.at + cycle_ms if hours is None else hours.after(assignment.at, cycle_ms)
 
 
 def in_time(assignment: Assignment, due: int, known: int) -> bool | None:
@@ -76,7 +86,7 @@ def in_time(assignment: Assignment, due: int, known: int) -> bool | None:
     return True if last.answered else None
 
 
-def _counted(assignment: Assignment, limits: TaskLimits, known: int) -> Iterator[Counted]:
+def _counted(assignment: Assignment, due: int | None, known: int) -> Iterator[Counted]:
     if assignment.is_told:
         measures: list[tuple[Measure, int]] = [("tasks_assigned", 1)]
         if any(urge.level == LADDER[-1] for urge in assignment.urges):
@@ -94,7 +104,6 @@ def _counted(assignment: Assignment, limits: TaskLimits, known: int) -> Iterator
         took = assignment.held_ms
         answered = (("tasks_answered", 1), ("task_answer_ms", took))
         yield assignment.turns[-1].end, (*answered, (("task_answer_bins", bin_of(took)), 1))
-    due = due_of(assignment, limits)
     if due is not None and (verdict := in_time(assignment, due, known)) is not None:
         yield due, (("tasks_due", 1), ("tasks_in_time", int(verdict)))
 

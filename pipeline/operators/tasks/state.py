@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from pipeline.contribution import Cell
 from pipeline.entity import Entity, Fields, Value, fields_read
-from pipeline.operators.tasks.cells import cells_of, due_of, highest_rung, in_time
-from pipeline.operators.tasks.fact import TYPES, Assignment, TaskFact
+from pipeline.operators.tasks.cells import cells_of, due_of, highest_rung, in_time, person_of
+from pipeline.operators.tasks.fact import TYPES, TaskFact
 from schemas.events import Event, epoch_ms
 from schemas.events.departments import TaskBody
-from schemas.site import TaskLimits
 
+DAY_MS = 86_400_000
 RANK = {event_type: rank for rank, event_type in enumerate(TYPES)}
 _READ = {
     *("ticket_id", "department", "interface_person", "task_type", "due_at", "urge_level"),
@@ -47,10 +47,6 @@ class Task(Entity[TaskFact]):
         """See `Entity.begin`."""
         return TaskFact()
 
-    def limits(self, assignment: Assignment) -> TaskLimits:
-        """What the department has agreed to, by the rules that the task began under."""
-        return self.rules.task_limits(assignment.department, assignment.task_type)
-
     def settle(self) -> None:
         """See `Entity.settle`: an answer is due, or nothing was heard for too long."""
         fact = self.fact
@@ -59,11 +55,10 @@ class Task(Entity[TaskFact]):
         if not fact.is_held:
             self.passed = 0  # what is answered no longer depends on when its timers fired
             return
-        limits = self.limits(fact.last)
-        forget_at = fact.last_at + limits.forget_ms
+        forget_at = fact.last_at + self.rules.config.tickets.forget_days * DAY_MS
         fact.expired = self.passed >= forget_at
         if not fact.expired:
-            due = due_of(fact.last, limits)
+            due = due_of(fact.last, self.rules)
             reached = max(fact.last_at - 1, self.passed)
             self.due = due if due is not None and reached < due < forget_at else forget_at
 
@@ -75,8 +70,7 @@ class Task(Entity[TaskFact]):
         """See `Entity.row`; of several assignments the last one is shown."""
         fact = self.fact
         last = fact.last
-        limits = self.limits(last)
-        due = due_of(last, limits)
+        due = due_of(last, self.rules)
         known = max(self.passed, fact.last_at - 1)
         verdict = None if due is None else in_time(last, due, known)
         urges = [urge for assignment in fact.assignments for urge in assignment.urges]
@@ -89,7 +83,7 @@ class Task(Entity[TaskFact]):
             self.subject,
             fact.ticket_id,
             last.department,
-            last.person or limits.interface_person,
+            person_of(last, self.rules),
             last.task_type,
             fact.stage,
             fact.opened_at,

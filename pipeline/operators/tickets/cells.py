@@ -19,6 +19,7 @@ from pipeline.operators.tickets.levels import DAY_MS, NEVER
 from pipeline.operators.tickets.lifecycle import DONE
 from pipeline.operators.tickets.standards import (
     compensation,
+    is_error,
     is_serious,
     over_authority,
     standard_outcome,
@@ -67,6 +68,8 @@ def dues_of(fact: TicketFact) -> Iterator[tuple[str, int]]:
     due = fact.response_due(present)
     if due is not None and not present.replied_at:
         yield "response", due
+    if promise := fact.promises.pending:
+        yield "promise", promise.due
     yield from _ends_due(fact)
 
 
@@ -131,6 +134,8 @@ def _opened(fact: TicketFact, standards: Standards) -> Iterator[Counted]:
             measures += [("complaints_calendar", 1), ("complaints_offhours", int(off_hours))]
     if is_serious(fact, standards):
         measures.append(("serious", 1))
+    if is_error(fact, standards):
+        measures.append(("error_complaints", 1))
     if fact.escalated_at and fact.escalated_at - fact.opened_at <= ESCAPE_WITHIN_MS:
         measures.append(("escaped_30d", 1))
     yield fact.opened_at, tuple(measures)
@@ -194,6 +199,10 @@ def _due(fact: TicketFact, passed: int) -> Iterator[Counted]:
         withdrawn = not done and 0 < cycle.ended_at <= due
         if answered <= due or (not withdrawn and _over(fact, due, passed)):
             yield due, (("response_due", 1), ("response_in_time", int(answered <= due)))
+    for promise in fact.promises.made:
+        is_over = promise is not fact.promises.pending or _over(fact, promise.due, passed)
+        if is_over:
+            yield promise.due, (("promises_due", 1), ("promises_kept", int(promise.is_kept)))
     if fact.cycles[-1].ended_as in {"merged", "archived"}:
         return
     for name, due in _ends_due(fact):

@@ -22,6 +22,7 @@ from pipeline.operators.tickets.levels import (
     stretch,
 )
 from pipeline.operators.tickets.lifecycle import DONE, ENDS, OPEN, move
+from pipeline.operators.tickets.promises import Promises
 from pipeline.site_rules import SiteRules
 from schemas.site import TicketLimits
 
@@ -102,6 +103,7 @@ class TicketFact:
         "levels",
         "opened_at",
         "owners",
+        "promises",
         "reassignments",
         "received_at",
         "registered_at",
@@ -145,6 +147,7 @@ class TicketFact:
         self.cycles = [Cycle(0)]
         self.levels = Levels()
         self.owners: set[str] = set()
+        self.promises = Promises()
         self.reassignments = self.returns = self.urges = self.illegal = 0
         self.escalated_at = 0
         self.escalated_open = False
@@ -312,6 +315,7 @@ class TicketFact:
             self.returns += 1
         elif word == "replied" and not fields.get("auto"):
             self.cycles[-1].replied_at = self.cycles[-1].replied_at or now
+            self.promises.hear(now)
         elif word == "reopened" and before:
             self.closed_at = 0
             self.counted.append((now, "reopened"))
@@ -321,6 +325,10 @@ class TicketFact:
 
     def _end(self, word: str, now: int) -> None:
         cycle = self.cycles[-1]
+        if word in DONE:
+            self.promises.hear(now)
+        else:
+            self.promises.end(now)
         if word == "closed":
             self.closed_at = now
             self.closed_after = len(self.way)
@@ -341,6 +349,9 @@ class TicketFact:
                 attributes[name] = str(value)
             elif name in _INSTANT_SET and isinstance(value, int):
                 self.instants[name] = value
+        promised = ms_of(fields, "promised_at")
+        if promised is not None and self.stage in OPEN:
+            self.promises.promise(promised, now)
         if word not in {"received", "registered"} and self.events > 1:
             self.reassignments += team != attributes.get("team", "")
         if owner := attributes.get("owner"):

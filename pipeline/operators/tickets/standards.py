@@ -86,3 +86,9 @@ def standard_outcome(fact: TicketFact, standards: Standards) -> bool | None:
 def is_serious(fact: TicketFact, standards: Standards) -> bool:
     """Whether it is a serious complaint, as far as is known now."""
     return not fact.merged and fact.attributes.get("severity") in standards.serious
+
+
+def is_error(fact: TicketFact, standards: Standards) -> bool:
+    """Whether an error of the centre's own service caused the complaint, as far as is known now."""
+    causes = {fact.attributes.get("root_cause"), fact.attributes.get("cause_party")}
+    return not fact.merged and not causes.isdisjoint(standards.service_errors)
