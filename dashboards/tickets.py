@@ -8,9 +8,18 @@ from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
 
 from dashboards import looks
 from dashboards.board import Placed, Time, compose
-from dashboards.panels import Column, listing, number, tile, trend, unit_of, with_state
+from dashboards.panels import (
+    Column,
+    listing,
+    number,
+    state_column,
+    tile,
+    trend,
+    unit_of,
+    with_state,
+)
 from dashboards.parts import freshness
-from dashboards.queries import CONFIG, IN_ALL, SITE, named, series, shown, state, total
+from dashboards.queries import CONFIG, IN_ALL, SITE, grouped, named, series, shown, state, total
 from dashboards.words import Lang, described, goal, say
 from schemas.measures import Text
 
@@ -55,8 +64,9 @@ def build(lang: Lang) -> dashboard.Dashboard:
         [
             *(Placed(panel, 4 * i, 0, 4, 6) for i, panel in enumerate(tiles)),
             Placed(first_to_do(lang), 0, 6, 14, 21),
-            Placed(by_department(lang), 14, 6, 10, 10),
-            Placed(opened_and_resolved(lang), 14, 16, 10, 11),
+            Placed(by_department(lang), 14, 6, 10, 8),
+            Placed(answers(lang), 14, 14, 10, 8),
+            Placed(opened_and_resolved(lang), 14, 22, 10, 5),
         ],
     )
 
@@ -147,6 +157,43 @@ def by_department(lang: Lang) -> table.Panel:
         columns,
         Text(zh="每个部门此刻的在办工单", en="the tickets that each department has open now"),
     )
+
+
+def answers(lang: Lang) -> table.Panel:
+    """How the departments answer what they are asked for."""
+    asked, time = ("dept_timely", "urges_per_task"), "dept_answer_time"
+    timely = shown("dept_timely").metric
+    if timely.limits is None:
+        msg = "dept_timely: a board needs its limits"
+        raise ValueError(msg)
+    judged = state("dept_timely", timely.limits, "dept_timely_n", timely.min_sample)
+    sql = (
+        f"WITH {CONFIG}\n"
+        f"SELECT {IN_ALL}, {named('department', 'departments', lang)} AS name, {judged} AS state,\n"
+        f"  dept_timely, dept_timely_n, {time}, urges_per_task\n"
+        f"FROM (\n{grouped(asked, 'department')}\n) AS a\n"
+        f"LEFT JOIN (\n{grouped((time,), 'department')}\n) AS t USING (department)\n"
+        "WHERE department != ''\n"
+        "ORDER BY state DESC NULLS LAST, dept_timely, dept_timely_n DESC LIMIT 50"
+    )
+    columns = {
+        "name": Column(name=Text(zh="部门", en="Department")),
+        "state": state_column(lang),
+        "dept_timely": Column(timely, name=Text(zh="及时率", en="In time"), align="right"),
+        "dept_timely_n": Column(name=Text(zh="到期任务", en="Due"), align="right"),
+        time: Column(shown(time).metric, name=Text(zh="处理时长", en="Time"), align="right"),
+        "urges_per_task": Column(shown("urges_per_task").metric, decimals=1, align="right"),
+    }
+    return listing(
+        Text(zh="部门答复，最差在前", en="Answers of departments, worst first"),
+        sql,
+        lang,
+        columns,
+        Text(
+            zh="期内到期任务的及时率；答复用时的中位数；每个任务的催办次数",
+            en="tasks answered in time, of those due; median time to the answer; urges per task",
+        ),
+    ).no_value(say(Text(zh="没有部门任务", en="no tasks of departments"), lang))
 
 
 def opened_and_resolved(lang: Lang) -> timeseries.Panel:

@@ -45,7 +45,8 @@ def promises(source: str, dimensions: tuple[str, ...]) -> str:
         ", ".join(f"latest.{i} AS {name}" for i, name in enumerate(last, 1)),
         "arrayFilter(e -> e.promised IS NOT NULL, es) AS told",
         """
-        arrayFilter((e, i) -> i = 1 OR e.promised != told[i - 1].promised,
+        arrayFilter((e, i) -> i = 1
+            OR assumeNotNull(e.promised) != assumeNotNull(told[i - 1].promised),
             told, arrayEnumerate(told)) AS made
         """,
     )

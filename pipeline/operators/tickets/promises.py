@@ -26,16 +26,13 @@ class Promise:
 class Promises:
     """All promises of a ticket that count, in the order in which they were made."""
 
-    __slots__ = ("_told", "made")
+    __slots__ = ("_told", "made", "pending")
 
     def __init__(self) -> None:
         self.made: list[Promise] = []
+        self.pending: Promise | None = None
+        """The last one, until the customer hears something."""
         self._told: int | None = None
-
-    @property
-    def pending(self) -> Promise | None:
-        """The one that is waited for."""
-        return self.made[-1] if self.made and not self.made[-1].heard_at else None
 
     def promise(self, due: int, now: int) -> None:
         """A date is told at `now`, perhaps the one that is known."""
@@ -44,14 +41,17 @@ class Promises:
         self._told = due
         if self.pending and now < self.pending.due:
             self.made.pop()
-        self.made.append(Promise(max(due, now)))
+        self.pending = Promise(max(due, now))
+        self.made.append(self.pending)
 
     def hear(self, now: int) -> None:
         """The customer hears something."""
         if self.pending:
             self.pending.heard_at = now
+            self.pending = None
 
     def end(self, now: int) -> None:
         """The ticket ends without a word to the customer, who waits for none from now on."""
         if self.pending and now <= self.pending.due:
             self.made.pop()
+            self.pending = None
