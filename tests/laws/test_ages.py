@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.operators.tickets import Ticket
 from tests.laws.scenario import START
-from tests.laws.test_standards import at, told
+from tests.laws.telling_tickets import at, told
 
 DAY_MS = 86_400_000
 DAY_MIN = 24 * 60
