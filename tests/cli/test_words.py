@@ -117,5 +117,7 @@ def test_a_configuration_with_mistakes(typed: Goldpan, tmp_path: Path) -> None:
 def test_a_configuration_without_mistakes(typed: Goldpan) -> None:
     said = typed("config", "check")
 
-    assert (said.status, said.err) == (0, "")
+    assert said.status == 0
+    # Towards the end of a year the next one's holidays are not published yet, which is said.
+    assert all("no holidays are named for" in line for line in said.err.splitlines())
     assert "Example call centre (示例客服中心), site example, Asia/Shanghai\n" in said.out
