@@ -24,6 +24,7 @@ COMMANDS = {
     "mapping": "mapping",
     "report": "report",
     "metrics": "metrics",
+    "explain": "explain",
     "parity": "parity",
     "reconcile": "reconcile",
     "query": "query",

@@ -111,7 +111,7 @@ def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -
     for column in table.columns:
         grid.add_column(_headed(column, lang), justify="right", no_wrap=True)
     for row in table.rows:
-        values = (_shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
+        values = (shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
         groups = (
             _in(known[code], lang) if code in known else code or _word("none", lang)
             for code, known in zip(row.group, called, strict=True)
@@ -141,7 +141,7 @@ def _headed(column: Column, lang: Lang) -> str:
     return name if column.unit in ("", "count") else f"{name} ({_in(UNITS[column.unit], lang)})"
 
 
-def _shown(value: Cell, column: Column) -> str:
+def shown(value: Cell, column: Column) -> str:
     """Return a number for a person.
 
     Whole numbers stay whole; what has a unit has two decimals, a site's own formula four.

@@ -129,6 +129,19 @@ def test_genesys_forum_check(ask: Ask) -> None:
         ("flow_out_rate", {"flow_out": 10, "offered": 120}, 8.33),
         ("callback_done", {"callbacks_done": 19, "callbacks_requested": 20}, 95.0),
         ("max_wait", {"wait_max_ms": 61_500}, 61.5),
+        # 3 of 60 contacts are about a complaint.
+        ("complaint_share", {"complaint_contact_count": 3, "contact_count": 60}, 5.0),
+        # 12 complaints of 80,000 answered contacts; 90 handled in 7.5 hours logged in.
+        ("complaint_rate_calls", {"complaints": 12, "answered": 80_000}, 1.5),
+        (
+            "contacts_per_hour",
+            {"handled": 90, "ready_ms": 9_000_000, "talking_ms": 18_000_000}
+            | dict.fromkeys(("ringing_ms", "holding_ms", "wrap_up_ms", "break_ms"), 0)
+            | dict.fromkeys(("not_ready_ms", "unmapped_ms"), 0),
+            12.0,
+        ),
+        ("open_per_handler", {"backlog": 30, "logged_in_now": 12}, 2.5),
+        ("unmatched", {"unmatched": 1, "offered": 8}, 12.5),
         # 30 open, 42 resolved in 14 days are 3 a day: ten days. 12 of the 30 are a day old.
         ("backlog_days", {"backlog": 30, "done_14d": 42}, 10.0),
         ("backlog_0_1d", {"backlog": 30, "backlog_1d": 12}, 18.0),
