@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +14,7 @@ from clickhouse_driver import Client
 from pipeline.config import load_definitions
 from pipeline.errors import ConfigError
 from pipeline.report import Report, ReportTable, parse_moment
-from pipeline.report_output import WEEKDAYS, as_csv, as_json, as_text
+from pipeline.report_output import WEEKDAYS, as_text
 from schemas.catalogue import load_catalogue
 from schemas.histogram import bin_of
 from schemas.rollups import Rollup
@@ -387,64 +383,3 @@ def test_moments_are_local_unless_they_say_otherwise() -> None:
     assert parse_moment("2026-01-04T16:00Z", SHANGHAI) == MONDAY
     with pytest.raises(ConfigError, match="'yesterday' is not a date or time: write 2026-01-31"):
         parse_moment("yesterday", SHANGHAI)
-
-
-@pytest.fixture
-def small(store: Client, site: str) -> ReportTable:
-    put_minutes(
-        store,
-        site,
-        {
-            "dims": "queue",
-            "queue": "[red]",
-            "contacts": 1,
-            "offered": 1234,
-            "sl_offered": 3,
-            "answered_in_threshold": 2,
-        },
-        {"dims": "queue", "contacts": 1, "offered": 1},
-    )
-    return report(store, site, "offered", "service_level", "ivr_containment", group=["queue"])
-
-
-def test_text_is_aligned_and_says_what_is_missing(small: ReportTable) -> None:
-    assert as_text(small).splitlines() == [
-        "period       queue    Offered   Service level V1 (%)   IVR containment (%)",
-        "─" * 74,
-        "2026-01-05   (none)         1                      -                     -",
-        "2026-01-05   [red]      1,234                  66.67                     -",
-        "Service level V1: answered in threshold ÷ (offered − short)",
-        "IVR containment: not available: needs voice-menu sessions and their outcome after 24 h, "
-        "which are not built yet",
-    ]
-
-
-def test_text_in_chinese(small: ReportTable) -> None:
-    text = as_text(small, "zh")
-    assert "来电量" in text
-    assert "服务水平 V1 (%)" in text
-    assert "（无）" in text
-    assert "自助解决率: 不可用: 需要自助会话事件与 24 小时后的结论，尚未提供" in text
-
-
-def test_nothing_is_said_in_words(store: Client) -> None:
-    empty = report(store, "nobody", "offered")
-    assert as_text(empty) == "no contacts in this range\n"
-    assert as_csv(empty) == "period,offered\n"
-    assert json.loads(as_json(empty))["rows"] == []
-
-
-def test_csv_and_json_carry_plain_numbers(small: ReportTable) -> None:
-    rows = list(csv.reader(io.StringIO(as_csv(small))))
-    assert rows[0] == ["period", "queue", "offered", "service_level", "ivr_containment"]
-    assert rows[1] == ["2026-01-05", "", "1", "", ""]
-    assert rows[2][:3] == ["2026-01-05", "[red]", "1234"]
-    assert math.isclose(float(rows[2][3]), 200 / 3)
-    data = json.loads(as_json(small))
-    assert data["columns"][1]["unit"] == "%"
-    assert data["columns"][2]["available"] is False
-    assert data["rows"][0] == {
-        "period": "2026-01-05",
-        "group": {"queue": ""},
-        "values": {"offered": 1, "service_level": None, "ivr_containment": None},
-    }
