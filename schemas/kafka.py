@@ -73,10 +73,11 @@ class KafkaWorkers(Strict):
     """The consumer group.
 
     `session_seconds` is how long a worker may be silent before its partitions go to the others: so
-    long those of a killed one wait. Less than 6 a broker does not take, unless it is told to.
+    long those of a killed one wait. Less than 6 a broker does not take, unless it is told to. One
+    that was only slow costs a moment, and no event: take more where machines stand still for long.
     """
 
-    session_seconds: Annotated[int, Field(strict=True, ge=6, le=300)] = 10
+    session_seconds: Annotated[int, Field(strict=True, ge=6, le=300)] = 6
 
 
 class KafkaConfig(Strict):

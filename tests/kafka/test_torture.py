@@ -120,11 +120,7 @@ class Scene:
         self.store, self.broker = directory / "store", directory / "kafka"
         config = KafkaConfig.model_validate(
             # The feed's records have the time of its clock.
-            {
-                "format": 1,
-                "topics": {"retention_days": {"events": 3650}},
-                "workers": {"session_seconds": 6},
-            }
+            {"format": 1, "topics": {"retention_days": {"events": 3650}}}
         )
         self.cluster = Cluster(kafka.start(self.broker).address, config)
         create(self.cluster)
