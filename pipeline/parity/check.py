@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.parity import (
     agents_sql,
     calls_sql,
+    hands_sql,
     hours_sql,
     intake_sql,
     tasks_sql,
@@ -230,7 +231,11 @@ def _tickets(
             for source in sources:
                 sql = ticket_rows_sql.counted(family, source())
                 store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
-        store.execute(f"INSERT INTO {counted} {tasks_sql.counted()}{_SETTINGS}", params)
+        for sql in (
+            tasks_sql.counted(),
+            hands_sql.counted(ticket_levels_sql.KNOWN, ticket_rows_sql.WHOLE),
+        ):
+            store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
         for name, _ in steps:
             store.execute(f"DROP TEMPORARY TABLE {name}")
     start_ms, end_ms = bounds

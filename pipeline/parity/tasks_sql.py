@@ -14,6 +14,7 @@ The definitions, in the order in which the queries apply them:
 
 from __future__ import annotations
 
+from pipeline.parity import hands_sql
 from pipeline.parity.calls_sql import CONFIGS, FORCE
 from pipeline.parity.contacts_sql import stepwise
 from pipeline.parity.hours_sql import NEVER, after, opened
@@ -27,7 +28,7 @@ DIMENSIONS = ("department", "interface_person", "task_type")
 SUMS = (
     *("tasks_assigned", "tasks_supervised", "tasks_due", "tasks_in_time", "tasks_answered"),
     *("task_answer_ms", "dept_answers", "dept_answers_returned", "urges", "urges_ticket"),
-    *("urges_email", "urges_phone", "urges_leader", "urges_effective"),
+    *("urges_email", "urges_phone", "urges_leader", "urges_effective", *hands_sql.SUMS),
 )
 HISTOGRAMS = ("task_answer_bins",)
 ASSIGNED = "parity_assignments"

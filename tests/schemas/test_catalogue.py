@@ -172,7 +172,7 @@ def test_a_quiet_period_has_no_rates() -> None:
 def test_units_and_formulas_agree() -> None:
     """Percentages multiply by 100, times divide milliseconds, counts do neither.
 
-    Occupancy is a share of time, and what is done per hour is divided by one. The days of a backlog
+    Some are shares of time, and what is done per hour is divided by one. The days of a backlog
     are tickets divided by tickets a day.
     """
     endings = {
@@ -184,7 +184,7 @@ def test_units_and_formulas_agree() -> None:
         "per 10k": " * 10000",
         "per M": " * 1000000",
     }
-    by_time = {"occupancy", "contacts_per_hour"}
+    by_time = {"occupancy", "contacts_per_hour", "dept_share_time"}
     for metric_id, metric in load_catalogue().metrics.items():
         for text in metric.formulas().values() if metric_id != "backlog_days" else ():
             assert text.endswith(endings.get(metric.unit, "")), metric_id

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 FAMILY = "tickets"
 LEVELS = "ticket_levels"
+TASKS = "tasks"
 SETS = ("site", "team", "service", "topic", "region", "severity")
 LEVEL_SETS = ("site", "team", "channel", "category")
 REOPEN_WITHIN_MS = 14 * DAY_MS
@@ -53,6 +54,7 @@ def cells_of(ticket: Ticket) -> list[Cell]:
             _counted(fact, ticket.rules.config.standards, ticket.passed)
         )
     ]
+    cells += _held(ticket, len(cells))
     known = max(fact.last_at, ticket.passed)
     for span in (*fact.levels.with_present(fact.present(), known), *fact.done):
         at = place(LEVELS, ticket.site, LEVEL_SETS, span.holder)
@@ -60,6 +62,21 @@ def cells_of(ticket: Ticket) -> list[Cell]:
         if span.end != NEVER:
             cells.append(Cell(len(cells), minute_of(span.end), at, ((span.level, -1),)))
     return cells
+
+
+def _held(ticket: Ticket, part: int) -> Iterator[Cell]:
+    """What departments had of the time of a resolved ticket, among the counts of tasks."""
+    fact = ticket.fact
+    if not fact.resolved_at or not fact.hands.stints:
+        return
+    took = max(0, fact.resolved_at - fact.opened_at)
+    for department, held in fact.hands.held(fact.opened_at, fact.resolved_at):
+        dims, name = ("site", "") if department is None else ("department", department)
+        where = place(TASKS, ticket.site, (dims,), (name, "", ""))
+        measures: tuple[tuple[Measure, int], ...]
+        measures = (("dept_held_ms", held), ("dept_ticket_ms", took))
+        yield Cell(part, minute_of(fact.resolved_at), where, measures)
+        part += 1
 
 
 def dues_of(fact: TicketFact) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.business_time import BusinessTime, Clock
 from pipeline.entity import Fields, Step, Value, ms_of, text_of
+from pipeline.operators.tickets.hands import Hands
 from pipeline.operators.tickets.levels import (
     DONE_MS,
     NEVER,
@@ -97,6 +98,7 @@ class TicketFact:
         "fields_filled",
         "fields_required",
         "flagged_at",
+        "hands",
         "illegal",
         "instants",
         "last_at",
@@ -148,6 +150,7 @@ class TicketFact:
         self.levels = Levels()
         self.owners: set[str] = set()
         self.promises = Promises()
+        self.hands = Hands()
         self.reassignments = self.returns = self.urges = self.illegal = 0
         self.escalated_at = 0
         self.escalated_open = False
@@ -263,7 +266,7 @@ class TicketFact:
             self._move(word, now, step.fields)
             self._describe(word, now, step.fields)
         elif family == "task":
-            self._task(word, now)
+            self._task(word, now, step.fields)
         elif family == "escalation":
             if word == "external" and not self.escalated_at:
                 self.escalated_at, self.escalated_open = now, self.stage in OPEN
@@ -374,7 +377,8 @@ class TicketFact:
         told = ((fields.get(name), self.attributes.get(name)) for name in KEY_FIELDS)
         return any(new is not None and old is not None and new != old for new, old in told)
 
-    def _task(self, word: str, now: int) -> None:
+    def _task(self, word: str, now: int, fields: Fields) -> None:
+        self.hands.read(word, text_of(fields, "task_id"), text_of(fields, "department"), now)
         if word == "assigned":
             self.counted.append((now, "dispatches"))
         elif word == "returned":

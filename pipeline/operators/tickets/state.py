@@ -20,7 +20,7 @@ _READ = frozenset(
     {
         *(*ATTRIBUTES, *INSTANTS, "category", "urgent_reasons", "auto", "upheld", "seq"),
         *("required_fields", "filled_fields", "compensation_amount", "contacted_answer"),
-        *("resolved_answer", "satisfied_answer", "new_issue"),
+        *("resolved_answer", "satisfied_answer", "task_id", "new_issue"),
     }
 )
 """What the fact reads of an event, besides its identity and its time."""
