@@ -40,7 +40,10 @@ def goal(metric: Metric, lang: Lang) -> str:
 
 
 def described(metric: Metric, lang: Lang) -> str:
-    """Return what a metric means: definition, method, edges and target, for a panel's (i)."""
+    """Return what a metric means, for a panel's (i).
+
+    That is definition, method, edges, target and until when it is provisional.
+    """
     parts = [say(metric.description, lang)]
     if metric.default is not None:
         method = metric.variants[metric.default]
@@ -50,6 +53,8 @@ def described(metric: Metric, lang: Lang) -> str:
     for text in (metric.edges, metric.target):
         if text is not None:
             parts.append(say(text, lang))
+    if metric.look_ahead is not None:
+        parts.append(say(metric.look_ahead.said, lang))
     stop = "。" if lang == "zh" else ". "
     version = f"{'定义版本' if lang == 'zh' else 'Definition version'} {metric.definition_version}"
     return stop.join([*parts, version])

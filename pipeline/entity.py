@@ -32,6 +32,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 import msgspec
 
 from pipeline.contribution import CallerKey, Cell
+from pipeline.entries import Entry
 from pipeline.site_rules import SiteRules
 from schemas.events import EVENT_TYPES, Event
 from schemas.records import LIVE
@@ -126,6 +127,7 @@ class Entity(ABC, Generic[F]):
         "standing",
         "steps",
         "subject",
+        "told",
     )
 
     def __init__(self, site: str, id_: str, shard: int, subject: str, rules: SiteRules) -> None:
@@ -152,6 +154,8 @@ class Entity(ABC, Generic[F]):
         """What it counts as at present."""
         self.caller: tuple[CallerKey, int] | None = None
         """Who called with it, and when, at present."""
+        self.told: Entry | None = None
+        """What its customer's history has of it at present."""
         self.standing: tuple[Standing, ...] = ()
         """Where it stands at present."""
         self.scheduled: tuple[str, int | None] = ("", None)
@@ -205,6 +209,10 @@ class Entity(ABC, Generic[F]):
         """When somebody known made contact by it, for the distinct callers; None if nobody did."""
         return None
 
+    def entry(self) -> Entry | None:
+        """What its customer's history should know of it; None if nothing."""
+        return None
+
     def stands(self) -> tuple[Standing, ...]:
         """Where it stands now, for the live gauges of queues."""
         return ()
@@ -228,6 +236,10 @@ class Entity(ABC, Generic[F]):
     def counted(self) -> list[Cell]:
         """What it counts as: nothing without an event."""
         return self.count() if self.steps else []
+
+    def tells(self) -> Entry | None:
+        """What it tells its customer's history: nothing without an event."""
+        return self.entry() if self.steps else None
 
     def refusal(self, event: Event) -> str:
         """Why the event cannot be taken in, and what to do about it; "" if it can."""

@@ -14,7 +14,9 @@ from typing import NamedTuple, Protocol
 from pipeline.contribution import CallerKey, Measure
 from pipeline.dedupe import EventKey
 from pipeline.entity import AnyEntity, EntityKey
+from pipeline.entries import HistoryKey
 from pipeline.operators.callers import Caller
+from pipeline.operators.histories import History
 from pipeline.operators.queues import QueueState
 from pipeline.operators.rows import RowKey
 from schemas.records import RecordKind
@@ -43,10 +45,12 @@ class Lookup:
     covered: Mapping[int, int] = field(default_factory=dict)
     entities: Sequence[EntityKey] = ()
     callers: Sequence[CallerKey] = ()
+    histories: Sequence[HistoryKey] = ()
     rows: Mapping[int, Sequence[RowKey]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.event_ids or self.entities or self.callers or self.rows)
+        people = self.callers or self.histories
+        return bool(self.event_ids or self.entities or people or self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Found:
     """The payload of the highest version."""
     entities: Mapping[EntityKey, Stored] = field(default_factory=dict)
     callers: Mapping[CallerKey, Stored] = field(default_factory=dict)
+    histories: Mapping[HistoryKey, Stored] = field(default_factory=dict)
     rows: Mapping[tuple[int, RowKey], tuple[dict[Measure, int], int]] = field(default_factory=dict)
 
 
@@ -158,8 +163,8 @@ class Flush:
     """Everything that changed since the last flush, in the order in which it must be written.
 
     `before` completes the last checkpoint: how far this flush reaches, and how what it is about to
-    overwrite stood until now. Then downstream first: base rows before the callers that count in
-    them, so a caller that is read back after a crash is never ahead of its rows.
+    overwrite stood until now. Then downstream first: base rows before the callers and histories
+    that count in them, so one that is read back after a crash is never ahead of its rows.
 
     `number` counts checkpoints; `before` is written under the number below it.
     """
@@ -171,6 +176,7 @@ class Flush:
     configs: list[ConfigRow] = field(default_factory=list)
     rows: list[BaseRow] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
+    histories: list[History] = field(default_factory=list)
     entities: list[AnyEntity] = field(default_factory=list)
     queues: list[QueueState] = field(default_factory=list)
     transitions: list[TransitionRow] = field(default_factory=list)

@@ -174,7 +174,8 @@ def _lines(catalogue: Catalogue, metric: Metric, lang: Lang) -> Iterator[tuple[s
         yield "limits", f"{metric.limits.warn:g} / {metric.limits.crit:g}"
     if metric.min_sample is not None:
         yield "min_sample", str(metric.min_sample)
-    yield "freshness", say(_FRESHNESS[metric.freshness], lang)
+    ahead = metric.look_ahead
+    yield "freshness", say(_FRESHNESS[metric.freshness] if ahead is None else ahead.said, lang)
     for text in _chosen(metric):
         kept = breakdowns(catalogue, catalogue.compile(text))
         if kept:

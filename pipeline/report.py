@@ -15,12 +15,14 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from pipeline.errors import ConfigError
+from pipeline.report_final import ends_at, heard_until, is_final
 from pipeline.report_periods import CLOCK, INSTANTS, PERIODS, By, Levels, instant, whole_hours
 from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
 from schemas.measures import BaseFamily, FactFamily, NowFamily, Text, literal
 from schemas.selection import NotKeptError, Selection, joined, select
+from schemas.site import Repeats
 
 Cell = Number | None
 
@@ -48,15 +50,21 @@ class Column:
     variant: str | None = None
     version: int | None = None
     """Of the metric's definition; None for a formula of one's own."""
+    look_ahead_ms: int = 0
+    """For how long after a period its value is provisional."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One period and group: instants are ISO with the site's offset, days are ISO dates."""
+    """One period and group: instants are ISO with the site's offset, days are ISO dates.
+
+    `provisional` are the columns whose value something later may still change.
+    """
 
     period: str
     group: tuple[str, ...]
     values: tuple[Cell, ...]
+    provisional: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ class Report:
         group: dimensions to break down by; `weekday` and `hour_of_day` are by the site's clock.
         start: first instant, included; everything stored when not given.
         end: instant to stop before.
+        repeats: the site's windows, which say for how long some values are provisional.
 
     Raises:
         ConfigError: from every method, where a name is unknown or a breakdown is not kept.
@@ -101,6 +110,7 @@ class Report:
     group: Sequence[str] = ()
     start: datetime | None = None
     end: datetime | None = None
+    repeats: Repeats = field(default_factory=Repeats)
     catalogue: Catalogue = field(kw_only=True)
 
     def run(self, store: Store) -> ReportTable:
@@ -115,8 +125,42 @@ class Report:
                 values = found.setdefault(key, list(empty))
                 for position, value in zip(query.positions, answer[width:], strict=True):
                     values[position] = _cell(value)
-        rows = tuple(Row(*key, tuple(values)) for key, values in sorted(found.items()))
+        heard = self._heard(store, columns)
+        rows = tuple(
+            Row(*key, tuple(values), self._provisional(key[0], values, columns, heard))
+            for key, values in sorted(found.items())
+        )
         return ReportTable(self.by, tuple(self.group), columns, rows)
+
+    def _heard(self, store: Store, columns: Sequence[Column]) -> dict[int, int]:
+        """Until when, in epoch seconds, the store has heard of what may change a column."""
+        heard: dict[int, int] = {}
+        for position, column in enumerate(columns):
+            if column.compiled is None or not column.look_ahead_ms:
+                continue
+            families = [self.catalogue.families[name] for name in column.compiled.families]
+            heard[position] = min(
+                int(str(store.execute(heard_until(family, self.site))[0][0]))
+                for family in families
+                if isinstance(family, BaseFamily)
+            )
+        return heard
+
+    def _provisional(
+        self,
+        period: str,
+        values: Sequence[Cell],
+        columns: Sequence[Column],
+        heard: Mapping[int, int],
+    ) -> frozenset[int]:
+        ends = [end for end in (ends_at(period, self.by, self.zone), self.end) if end is not None]
+        end = min(ends, default=None)
+        return frozenset(
+            position
+            for position, until in heard.items()
+            if values[position] is not None
+            and not is_final(end, columns[position].look_ahead_ms, until)
+        )
 
     def queries(self) -> tuple[Query, ...]:
         """Return the queries that the report runs, one for all metrics of the same rows."""
@@ -155,15 +199,18 @@ class Report:
         if metric.missing is not None:
             return Column(label, metric.name, metric.unit, None, metric.missing)
         version = metric.definition_version
+        ahead_ms = metric.look_ahead.ms(self.repeats) if metric.look_ahead else 0
         if metric.formula is not None:
             compiled = self._compile(metric.formula)
-            return Column(label, metric.name, metric.unit, compiled, version=version)
+            name = metric.name
+            return Column(label, name, metric.unit, compiled, None, None, version, ahead_ms)
         chosen = variant or metric.default or ""
         method = metric.variants[chosen]
         # A reader must always see which of several definitions a number follows.
         name = Text(zh=f"{metric.name.zh} {chosen}", en=f"{metric.name.en} {chosen}")
         compiled = self._compile(method.formula)
-        return Column(label, name, metric.unit, compiled, method.name, chosen, version)
+        note = method.name
+        return Column(label, name, metric.unit, compiled, note, chosen, version, ahead_ms)
 
     def _compile(self, text: str) -> Formula:
         try:

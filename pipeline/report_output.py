@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as Cells
 
-from pipeline.report import Cell, Column, ReportTable
+from pipeline.report import Cell, Column, ReportTable, Row
 from schemas.measures import Text
 from schemas.site import Named, SiteConfig
 from schemas.units import UNITS
@@ -26,27 +26,40 @@ from schemas.units import UNITS
 Lang = Literal["zh", "en"]
 
 NO_VALUE = "-"
+PROVISIONAL = "~"
 _WORDS = {
     "period": Text(zh="时段", en="period"),
     "none": Text(zh="（无）", en="(none)"),
     "empty": Text(zh="此范围内没有联络", en="no contacts in this range"),
     "missing": Text(zh="不可用", en="not available"),
+    "provisional": Text(
+        zh="暂定值，时段结束后 {after} 内发生的事仍会改变它",
+        en="provisional: what happens within {after} of the period may still change it",
+    ),
 }
 
 
 def as_csv(table: ReportTable) -> str:
-    """Return the report as CSV with a header line; a missing value is an empty field."""
+    """Return the report as CSV with a header line; a missing value is an empty field.
+
+    Where values may be provisional, the last field names those that are, with spaces in between.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["period", *table.group, *(column.label for column in table.columns)])
+    last = ["provisional"] if _may_change(table) else []
+    writer.writerow(["period", *table.group, *(column.label for column in table.columns), *last])
     for row in table.rows:
         values = ("" if value is None else value for value in row.values)
-        writer.writerow([row.period, *row.group, *values])
+        marks = [" ".join(_provisional(table, row))] if last else []
+        writer.writerow([row.period, *row.group, *values, *marks])
     return out.getvalue()
 
 
 def as_json(table: ReportTable) -> str:
-    """Return the report as JSON: `by`, `columns` with names and units, `rows` as objects."""
+    """Return the report as JSON: `by`, `columns` with names and units, `rows` as objects.
+
+    Where values may be provisional, each row has a list of the labels of those that are.
+    """
     columns = [
         {
             "label": column.label,
@@ -56,6 +69,7 @@ def as_json(table: ReportTable) -> str:
             "variant": column.variant,
             "definition_version": column.version,
             "note": column.note.model_dump() if column.note else None,
+            "look_ahead_s": column.look_ahead_ms // 1000 or None,
         }
         for column in table.columns
     ]
@@ -64,11 +78,21 @@ def as_json(table: ReportTable) -> str:
             "period": row.period,
             "group": dict(zip(table.group, row.group, strict=True)),
             "values": dict(zip((c.label for c in table.columns), row.values, strict=True)),
+            **({"provisional": _provisional(table, row)} if _may_change(table) else {}),
         }
         for row in table.rows
     ]
     content = {"by": table.by, "columns": columns, "rows": rows}
     return json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _may_change(table: ReportTable) -> bool:
+    return any(column.look_ahead_ms for column in table.columns)
+
+
+def _provisional(table: ReportTable, row: Row) -> list[str]:
+    """Return the labels of the values that may still change."""
+    return [table.columns[position].label for position in sorted(row.provisional)]
 
 
 Names = Mapping[str, Mapping[str, Text]]
@@ -111,7 +135,10 @@ def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -
     for column in table.columns:
         grid.add_column(_headed(column, lang), justify="right", no_wrap=True)
     for row in table.rows:
-        values = (shown(v, c) for v, c in zip(row.values, table.columns, strict=True))
+        values = (
+            shown(value, column) + PROVISIONAL * (position in row.provisional)
+            for position, (value, column) in enumerate(zip(row.values, table.columns, strict=True))
+        )
         groups = (
             _in(known[code], lang) if code in known else code or _word("none", lang)
             for code, known in zip(row.group, called, strict=True)
@@ -127,12 +154,23 @@ def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -
 
 
 def _notes(table: ReportTable, lang: Lang) -> Iterator[str]:
-    """Yield a line for each metric with a variant or without a value, naming why."""
-    for column in table.columns:
+    """Yield a line for each metric with a variant, without a value or provisional, saying why."""
+    marked = frozenset[int]().union(*(row.provisional for row in table.rows))
+    for position, column in enumerate(table.columns):
+        if position in marked:
+            after = _lasting(column.look_ahead_ms, lang)
+            said = _word("provisional", lang).format(after=after)
+            yield f"{PROVISIONAL} {_in(column.name, lang)}: {said}"
         if column.note is None:
             continue
         missing = "" if column.compiled else f"{_word('missing', lang)}: "
         yield f"{_in(column.name, lang)}: {missing}{_in(column.note, lang)}"
+
+
+def _lasting(ms: int, lang: Lang) -> str:
+    """Return a look-ahead for a person: in days, or in hours where it is not whole days."""
+    unit, size = ("d", 86_400_000) if ms % 86_400_000 == 0 else ("h", 3_600_000)
+    return f"{ms / size:g} {_in(UNITS[unit], lang)}"
 
 
 def _headed(column: Column, lang: Lang) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.business_time import BusinessTime, CalendarTime, Clock
@@ -12,6 +13,18 @@ _ALL_TIME = CalendarTime()
 _DEFAULT = SiteConfig.model_validate(
     {"format": 1, "site": "default", "name": {"zh": "默认", "en": "Default"}, "time_zone": "UTC"}
 )
+
+
+class Windows(NamedTuple):
+    """How far apart things of one customer still have to do with each other, ms."""
+
+    same_contact_ms: int
+    resolution_ms: int
+    next_contact_ms: int
+    complaint_ms: int
+    front_line_ms: int
+    look_back_ms: int
+    threat_ms: int
 
 
 class SiteRules:
@@ -42,6 +55,25 @@ class SiteRules:
     def talking_timeout_ms(self) -> int:
         """After how long without an event a contact in conversation is given up."""
         return self.config.contact_timeouts.talking_minutes * 60_000
+
+    @cached_property
+    def windows(self) -> Windows:
+        """How far apart things of one customer still have to do with each other."""
+        repeats, day_ms = self.config.repeats, 86_400_000
+        return Windows(
+            same_contact_ms=round(repeats.same_contact_minutes * 60_000),
+            resolution_ms=round(repeats.resolution_days * day_ms),
+            next_contact_ms=round(repeats.next_contact_days * day_ms),
+            complaint_ms=round(repeats.complaint_days * day_ms),
+            front_line_ms=round(repeats.front_line_hours * 3_600_000),
+            look_back_ms=round(repeats.look_back_days * day_ms),
+            threat_ms=round(repeats.threat_days * day_ms),
+        )
+
+    @cached_property
+    def complaint_types(self) -> frozenset[str]:
+        """The call types that say that a customer complains."""
+        return frozenset(self.config.repeats.complaint_types)
 
     def state_timeout_ms(self, source: str) -> int:
         """For how long the source's word on an agent's state is believed."""

@@ -7,7 +7,7 @@ goes through in four steps, each with few lookups:
     1 decode     bytes -> events; which ids may be duplicates, which entities are unknown? of whom
                  did lower versions tell, and are those unknown?
     2 apply      records in offset order: watermarks, timers, operators -> what changed
-    3 callers    changed entities -> distinct callers; which callers are unknown?
+    3 people     changed entities -> distinct callers, histories; which of them are unknown?
     4 fold       what changed, in order -> rows, partials; which rows are unknown?
 
 All steps keep the order of the records, so a batch of one record and a batch of ten thousand give
@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.contribution import CallerKey
 from pipeline.decode import DeadLetter, Decoder
 from pipeline.dedupe import EventKey
 from pipeline.entity import AnyEntity, EntityKey
@@ -32,7 +31,6 @@ from pipeline.exchange import (
     Lookup,
 )
 from pipeline.operators.agents import Agent
-from pipeline.operators.callers import Caller
 from pipeline.operators.contacts import Contact
 from pipeline.operators.escalations import Escalation
 from pipeline.operators.rows import DimensionSets, Partial
@@ -41,11 +39,10 @@ from pipeline.operators.tickets import Ticket
 from pipeline.site_rules import SiteRules, read_rules
 from pipeline.stage1.apply import Applier, adopt
 from pipeline.stage1.fold import (
+    People,
     Watermark,
     fold,
     load_rows,
-    resolve_callers,
-    unknown_callers,
     unknown_rows,
 )
 from pipeline.stage1.ledger import Ledger
@@ -87,11 +84,11 @@ class Stage1:
         self.rules: dict[str, SiteRules] = {}
         self.ledger = Ledger(settings.default_site)
         self._settings = settings
-        self._callers: dict[CallerKey, Caller] = {}
         self._decoder = Decoder(max_skew_ms=settings.max_skew_ms)
         self._applier = Applier(
             FAMILIES, self._decoder, self.ledger, self.rules, settings.allowed_lateness_ms
         )
+        self._people = People(self._applier.rules_by)
         self._sets = DimensionSets(
             {
                 name: {
@@ -139,9 +136,8 @@ class Stage1:
         self._apply(fresh, decoded, found)
         steps = self._applier.steps
         self._applier.steps = []
-        callers = unknown_callers(steps, self._callers)
-        found = (yield Lookup(callers=callers)) if callers else Found()
-        steps = resolve_callers(steps, self._callers, found)
+        people = self._people.unknown(steps)
+        steps = self._people.resolve(steps, (yield people) if people else Found())
         rows = unknown_rows(steps)
         if rows:
             load_rows(rows, (yield Lookup(rows=rows)), self.shards)
@@ -200,6 +196,11 @@ class Stage1:
         """Whether the store may be ahead of a shard; see `ShardState.behind`."""
         return any(state.behind for state in self.shards.values())
 
+    @property
+    def fullest_history(self) -> int:
+        """The entries of the longest history of the last flush, for a metric."""
+        return self._people.fullest
+
     def collect(self) -> Flush:
         """Everything that changed since the last call of `settled`, as it stands now."""
         shards, ledger = self.shards.values(), self.ledger
@@ -218,7 +219,8 @@ class Stage1:
                 for state in shards
                 for row in state.rows.dirty
             ],
-            callers=list(self._callers.values()),
+            callers=list(self._people.callers.values()),
+            histories=list(self._people.histories.values()),
             entities=[state.entities[key] for state in shards for key in state.dirty_entities],
             queues=[
                 queue
@@ -231,6 +233,6 @@ class Stage1:
     def settled(self, now_ms: int) -> None:
         """The last `collect` is in the store, checkpoint included."""
         self.ledger.settled()
-        self._callers.clear()
+        self._people.settled()
         for state in self.shards.values():
             state.settled(now_ms)

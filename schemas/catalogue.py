@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from schemas import formula
 from schemas.documents import Problem, nearest, read_document
+from schemas.look_ahead import LookAhead
 from schemas.measures import FactFamily, FactMeasure, Family, Id, Name, Strict, Text
 from schemas.units import Unit
 from schemas.versions import FILE as VERSIONS
@@ -70,6 +71,8 @@ class Metric(Strict):
     min_sample: int | None = Field(default=None, ge=1)
     """Below this denominator a value is marked as resting on few contacts."""
     freshness: Literal["live", "near", "settled"] = "near"
+    look_ahead: LookAhead | None = None
+    """For how long after a period its value is provisional; none if it is final at once."""
     definition_version: int = Field(default=1, ge=1)
     edges: Text | None = None
 

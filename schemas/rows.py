@@ -41,6 +41,9 @@ CALLERS = Table(
     "callers",
     ("site", "day", "caller", "shard", "revision", "first_at", "contacts", "state"),
 )
+HISTORIES = Table(
+    "histories", ("site", "subject", "shard", "revision", "last_at", "entries", "state")
+)
 CONTACTS = Table(
     "contacts",
     (
@@ -186,8 +189,8 @@ def row_families() -> Mapping[str, RowFamily]:
 def row_tables() -> tuple[Table, ...]:
     """Return every table that sinks write, base families included."""
     fixed = (
-        *(RAW_EVENTS, DEAD_LETTERS, CALLERS, QUEUES_NOW, ALERT_TRANSITIONS, CONFIGS),
-        *(HOURS_TOUCHED, CHECKPOINT),
+        *(RAW_EVENTS, DEAD_LETTERS, CALLERS, HISTORIES, QUEUES_NOW, ALERT_TRANSITIONS),
+        *(CONFIGS, HOURS_TOUCHED, CHECKPOINT),
     )
     return (
         *fixed,

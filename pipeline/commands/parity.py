@@ -22,7 +22,8 @@ from pipeline.commands.common import (
     site_of,
     whole_minute_ms,
 )
-from pipeline.parity.check import Difference, Parity, Verdict, check
+from pipeline.parity.check import Parity, check
+from pipeline.parity.compare import Difference, Verdict
 
 _SILENT_S = 1800
 """The embedded store says nothing until a query has its first row, and these queries are long."""

@@ -159,5 +159,6 @@ def _how_to_compare(name: str, what: Replay) -> None:
         return
     print(
         f"final are the rows of minutes, and the contacts, tickets and callers, from --from until "
-        f"before --to: goldpan report ... --from ... --to ... --database {name}"
+        f"before --to: goldpan report ... --from ... --to ... --database {name}; not final is what "
+        "follows what (repeats, first contact resolution): it may lie outside"
     )

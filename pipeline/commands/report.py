@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         group=tuple(name.strip() for name in options.group.split(",") if name.strip()),
         start=parse_moment(options.start, zone) if options.start else None,
         end=parse_moment(options.end, zone) if options.end else None,
+        repeats=site.repeats,
         catalogue=catalogue,
     )
     report.queries()  # a wrong name is said before a store is started for it

@@ -12,6 +12,7 @@ from pipeline.dedupe import MAX_IDS
 from pipeline.gateway.backend import Bound, counter, gauge
 from pipeline.gateway.limits import Limits
 from pipeline.gateway.problems import Refusal
+from pipeline.operators.histories import MAX_ENTRIES
 from pipeline.operators.rows import MAX_ROWS
 from pipeline.runtimes.embedded import STEP_RECORDS, Embedded
 from pipeline.runtimes.live import Live
@@ -101,3 +102,5 @@ class EmbeddedBackend:
             yield Bound("recent_ids_of_fullest_shard", max(len(s.recent) for s in shards), MAX_IDS)
             rows = max(len(s.rows.rows) for s in shards)
             yield Bound("rows_of_fullest_shard", rows, MAX_ROWS)
+            fullest = pipeline.engine.stage1.fullest_history
+            yield Bound("entries_of_fullest_history", fullest, MAX_ENTRIES)

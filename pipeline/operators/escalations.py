@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from pipeline.contribution import Cell, Measure, place
 from pipeline.entity import Entity, Fields, Step, Value, fields_read, ms_of, text_of
+from pipeline.entries import EscalationEntry
 from pipeline.timeline import minute_of
 from schemas.events import Event, epoch_ms
 from schemas.events.departments import EscalationBody
@@ -89,6 +90,19 @@ class Escalation(Entity[EscalationFact]):
             measures += [("escalations_judged", 1), ("escalations_accountable", fact.accountable)]
         where = place("tickets", self.site, _SETS, _NO_DIMS)
         return [Cell(0, minute_of(fact.received_at), where, tuple(measures))]
+
+    def entry(self) -> EscalationEntry | None:
+        """See `Entity.entry`: only what went outside; it may name neither customer nor ticket."""
+        fact = self.fact
+        if not fact.external:
+            return None
+        return EscalationEntry(
+            self.id,
+            fact.received_at,
+            not self.subject.startswith("escalation:"),
+            (*[""] * 9, fact.body),
+            self.rules.version,
+        )
 
     def row(self) -> tuple[Any, ...]:
         """See `Entity.row`."""

@@ -73,12 +73,13 @@ SELECT DISTINCT rules, JSONExtractString(content, 'time_zone') AS zone FROM ({CO
 _STAY = """Tuple(
     queue String, entry Int64, exit String, exit_at Int64, wait Nullable(Int64),
     phase String, agent String, team String, reached_at Int64, holds UInt32, hold Int64,
-    hung_up_on_hold UInt8, transfers UInt32, talk Int64, acw Nullable(Int64), done_at Int64)"""
+    hung_up_on_hold UInt8, transfers UInt32, talk Int64, acw Nullable(Int64), done_at Int64,
+    ended_at Int64)"""
 
 _CARRIED = (
     *("identified", "started_at", "channel", "direction", "call_type", "priority", "product"),
     *("region", "began_at_place", "last_place", "domains", "subject", "gave_up_in_menu", "failed"),
-    "rings",
+    *("rings", "root", "topics"),
 )
 
 _STAYS = stepwise(
@@ -135,7 +136,8 @@ _STAYS = stepwise(
         arrayCount(e -> e.handed_over, stay),
         arraySum(arrayMap(c -> ifNull(c.talk_ms, 0), endings)),
         if(empty(wrappings), NULL, arraySum(arrayMap(c -> ifNull(c.acw_ms, 0), wrappings))),
-        if(ending.n > 0, greatest(ending.at, wrappings[-1].at), 0)
+        if(ending.n > 0, greatest(ending.at, wrappings[-1].at), 0),
+        if(ending.n > 0, ending.at, 0)
     ) AS {_STAY}) AS one
     """,
 )
@@ -165,7 +167,7 @@ _COUNTED = stepwise(
         arraySum(done.transfers), arraySum(done.talk),
         if(arrayExists(s -> s.acw IS NOT NULL, done),
            arraySum(arrayMap(s -> ifNull(s.acw, 0), done)), NULL),
-        arrayMax(arrayPushBack(done.done_at, 0))
+        arrayMax(arrayPushBack(done.done_at, 0)), 0
     ) AS {_STAY}) AS whole
     """,
     "if(length(all_stays) < 2, all_stays, arrayPushFront(all_stays, whole)) AS counted",

@@ -6,15 +6,17 @@ grow with the store. A contact is read whole in every span that it may count in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from pipeline.parity import (
     agents_sql,
     calls_sql,
+    chains_sql,
     hands_sql,
+    histories_sql,
     hours_sql,
     intake_sql,
     tasks_sql,
@@ -22,61 +24,25 @@ from pipeline.parity import (
     ticket_rows_sql,
     tickets_sql,
 )
+from pipeline.parity.compare import (
+    SETTINGS,
+    Family,
+    Store,
+    Verdict,
+    compare,
+    verdicts_of,
+)
 from pipeline.parity.contacts_sql import CONTACT, IS_STAGE, MOVED, MOVES, quoted
 
 DAY_MS = 86_400_000
 EVENTS_AT_ONCE = 250_000
 """Events of a span, about: at some 2 kB each in the store's memory."""
-EXAMPLES = 3
 MAX_WAIT_MS = 7 * DAY_MS
 """The contract's longest duration: an entry may be implied as long before its exit."""
 
 _END_MS = 4_102_444_800_000 * 2
 """After every minute that a row can have."""
 _CONTACTS = "parity_contacts"
-_SETTINGS = """
-SETTINGS max_block_size = 8192, join_use_nulls = 0,
-    optimize_and_compare_chain = 0, optimize_extract_common_expressions = 0"""
-"""Small blocks, for lambdas repeat what they capture for every element of an array. And without
-two rewritings of conditions that take seconds on a query of this size, before the first row."""
-
-
-class Store(Protocol):
-    """Where the tables are: a ClickHouse client."""
-
-    def execute(
-        self, sql: str, params: Mapping[str, Any] | None = None, /
-    ) -> Sequence[Sequence[Any]]:
-        """Run a query, with %(name)s put in, and return its rows."""
-
-
-class Difference(NamedTuple):
-    """One count that differs: in this row of a dimension set, in a histogram's bin."""
-
-    minute: int
-    """Epoch seconds."""
-    dims: str
-    values: tuple[str, ...]
-    bin: int
-    recomputed: int
-    stored: int
-
-
-@dataclass(slots=True)
-class Verdict:
-    """How one base measure compares."""
-
-    family: str
-    measure: str
-    minutes: int = 0
-    """Minutes in which either side counts something."""
-    total: int = 0
-    """What was recomputed for the site, over all minutes and bins."""
-    worst: int = 0
-    """The greatest absolute difference of one count."""
-    different: int = 0
-    """Minutes that differ."""
-    examples: list[Difference] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +87,23 @@ def check(
     zones = [(str(r), str(z)) for r, z in store.execute(calls_sql.ZONES, {"site": site})]
     clocks = _clocks(store)
     contacts = calls_sql.call_contacts(zones)
-    calls = _Family(
+    calls = Family(
         calls_sql.DIMENSIONS,
         calls_sql.calls_rows(_CONTACTS, clocks),
         calls_sql.stored_calls(),
-        _verdicts("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
+        verdicts_of("calls", (*calls_sql.SUMS, *calls_sql.HISTOGRAMS)),
     )
-    agents = _Family(
+    agents = Family(
         agents_sql.DIMENSIONS,
         agents_sql.agents_rows(clocks),
         agents_sql.stored_agents(),
-        _verdicts("agents", agents_sql.SUMS),
+        verdicts_of("agents", agents_sql.SUMS),
     )
-    intake = _Family(
+    intake = Family(
         intake_sql.DIMENSIONS,
         intake_sql.intake_rows(),
         intake_sql.stored_intake(),
-        _verdicts("intake", intake_sql.SUMS),
+        verdicts_of("intake", intake_sql.SUMS),
     )
     calls_days = _days(store, site, "event_time", "call_minutes", IS_STAGE)
     agents_days = _days(store, site, "event_time", "agent_minutes", agents_sql.IS_REPORT)
@@ -145,11 +111,19 @@ def check(
     work = sum(count for days in (calls_days, agents_days, intake_days) for _, count in days)
     store.execute(f"DROP TEMPORARY TABLE IF EXISTS {MOVED}")
     store.execute(
-        f"CREATE TEMPORARY TABLE {MOVED} ENGINE = Memory AS {MOVES}{_SETTINGS}", {"site": site}
+        f"CREATE TEMPORARY TABLE {MOVED} ENGINE = Memory AS {MOVES}{SETTINGS}", {"site": site}
     )
+    for name in (histories_sql.CONTACTS, histories_sql.TICKETS, histories_sql.ESCALATIONS):
+        store.execute(f"DROP TEMPORARY TABLE IF EXISTS {name}")
+        store.execute(histories_sql.create(name))
     done = in_doubt = 0
     bounds = start_ms, end_ms
-    for row_from, row_to, count in _spans(calls_days, events_at_once, MAX_WAIT_MS, *bounds):
+    apart_ms = int(store.execute(histories_sql.widest(), {"site": site})[0][0])
+    wide = (
+        None if start_ms is None else start_ms - apart_ms,
+        None if end_ms is None else end_ms + apart_ms,
+    )
+    for row_from, row_to, count in _spans(calls_days, events_at_once, MAX_WAIT_MS, *wide):
         params = {
             "site": site,
             "row_from": row_from,
@@ -162,9 +136,16 @@ def check(
         # Kept in between: the engine takes several times as long to plan it all as one query.
         store.execute(f"DROP TEMPORARY TABLE IF EXISTS {_CONTACTS}")
         store.execute(
-            f"CREATE TEMPORARY TABLE {_CONTACTS} ENGINE = Memory AS {contacts}{_SETTINGS}", params
+            f"CREATE TEMPORARY TABLE {_CONTACTS} ENGINE = Memory AS {contacts}{SETTINGS}", params
         )
-        in_doubt += _compare(store, calls, params)
+        store.execute(
+            f"INSERT INTO {histories_sql.CONTACTS} {histories_sql.contacts(_CONTACTS)}{SETTINGS}",
+            params,
+        )
+        inside = max(row_from, start_ms or row_from), min(row_to, end_ms or row_to)
+        if inside[0] < inside[1]:
+            params |= dict(zip(("row_from", "row_to"), inside, strict=True))
+            in_doubt += compare(store, calls, params)
         store.execute(f"DROP TEMPORARY TABLE {_CONTACTS}")
         done += count
         progress(done, work)
@@ -177,19 +158,20 @@ def check(
             "load_from": row_from - agents_sql.AROUND_MS,
             "load_to": row_to + agents_sql.AROUND_MS,
         }
-        _compare(store, agents, params)
+        compare(store, agents, params)
         done += count
         progress(done, work)
     for row_from, row_to, count in _spans(intake_days, events_at_once, 0, *bounds):
         params = {"site": site, "row_from": row_from, "row_to": row_to}
-        _compare(store, intake, params)
+        compare(store, intake, params)
         done += count
         progress(done, work)
     families = calls, agents, intake
-    verdicts = tuple(verdict for family in families for verdict in family.verdicts.values())
+    found = tuple(verdict for family in families for verdict in family.verdicts.values())
     tickets, ticket_doubts = _tickets(store, site, zones, events_at_once, bounds)
+    chains = _chains(store, site, events_at_once, bounds)
     events = sum(count for _, count in intake_days)
-    return Parity((*verdicts, *tickets), events, in_doubt + ticket_doubts)
+    return Parity((*found, *tickets, *chains), events, in_doubt + ticket_doubts)
 
 
 def _tickets(
@@ -225,17 +207,22 @@ def _tickets(
                     hours_sql.days_of(tasks_sql.moments(tickets_sql.STATES))
                 )
             store.execute(
-                f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}{_SETTINGS}", params
+                f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}{SETTINGS}", params
             )
         for family, sources in ticket_rows_sql.COUNTS.items():
             for source in sources:
                 sql = ticket_rows_sql.counted(family, source())
-                store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
+                store.execute(f"INSERT INTO {counted} {sql}{SETTINGS}", params)
         for sql in (
             tasks_sql.counted(),
             hands_sql.counted(ticket_levels_sql.KNOWN, ticket_rows_sql.WHOLE),
         ):
-            store.execute(f"INSERT INTO {counted} {sql}{_SETTINGS}", params)
+            store.execute(f"INSERT INTO {counted} {sql}{SETTINGS}", params)
+        for name, sql in (
+            (histories_sql.TICKETS, histories_sql.tickets()),
+            (histories_sql.ESCALATIONS, histories_sql.escalations()),
+        ):
+            store.execute(f"INSERT INTO {name} {sql}{SETTINGS}", params)
         for name, _ in steps:
             store.execute(f"DROP TEMPORARY TABLE {name}")
     start_ms, end_ms = bounds
@@ -244,92 +231,73 @@ def _tickets(
         "row_from": 0 if start_ms is None else start_ms,
         "row_to": _END_MS if end_ms is None else end_ms,
     }
-    verdicts: list[Verdict] = []
+    found: list[Verdict] = []
     in_doubt = 0
     for both in (
-        _Family(
+        Family(
             ticket_rows_sql.DIMENSIONS,
             ticket_rows_sql.rows("tickets"),
             ticket_rows_sql.stored("tickets"),
-            _verdicts("tickets", (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS)),
+            verdicts_of("tickets", (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS)),
         ),
-        _Family(
+        Family(
             ticket_levels_sql.LEVEL_DIMENSIONS,
             ticket_rows_sql.rows("ticket_levels"),
             ticket_rows_sql.stored("ticket_levels"),
-            _verdicts("ticket_levels", ticket_levels_sql.LEVELS),
+            verdicts_of("ticket_levels", ticket_levels_sql.LEVELS),
         ),
-        _Family(
+        Family(
             tasks_sql.DIMENSIONS,
             tasks_sql.rows(counted),
             tasks_sql.stored(),
-            _verdicts("tasks", (*tasks_sql.SUMS, *tasks_sql.HISTOGRAMS)),
+            verdicts_of("tasks", (*tasks_sql.SUMS, *tasks_sql.HISTOGRAMS)),
         ),
     ):
-        in_doubt += _compare(store, both, params)
-        verdicts.extend(both.verdicts.values())
+        in_doubt += compare(store, both, params)
+        found.extend(both.verdicts.values())
     store.execute(f"DROP TEMPORARY TABLE {counted}")
-    return verdicts, in_doubt
+    return found, in_doubt
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """Both sides of a base family, as SQL, and what was found so far by measure."""
-
-    dimensions: tuple[str, ...]
-    recomputed: str
-    stored: str
-    verdicts: dict[str, Verdict]
-
-
-def _verdicts(family: str, measures: Sequence[str]) -> dict[str, Verdict]:
-    return {measure: Verdict(family, measure) for measure in measures}
-
-
-def _compare(store: Store, family: _Family, params: Mapping[str, Any]) -> int:
-    """Compare one span; returns the number of counts in doubt."""
-    key = ", ".join(["dims", "minute", *family.dimensions])
-    sql = f"""
-SELECT
-    measure,
-    uniqExact(minute),
-    sumIf(recomputed, dims = 'site'),
-    max(abs(off)),
-    uniqExactIf(minute, off != 0),
-    arraySlice(arraySort(groupArrayIf(1000)(
-        (minute, dims, [{", ".join(family.dimensions)}], bin, recomputed, stored), off != 0
-    )), 1, {EXAMPLES}),
-    sumIf(doubt, dims = 'site')
-FROM (
-    SELECT
-        {key}, replaceOne(name, '?', '') AS measure, bin,
-        sumIf(value, side = 1 AND name = measure) AS recomputed,
-        sumIf(value, side = 2) AS stored,
-        sumIf(value, name != measure) AS doubt,
-        stored - recomputed AS apart,
-        if(apart BETWEEN least(0, doubt) AND greatest(0, doubt), 0, apart) AS off
-    FROM (
-        SELECT {key}, measure AS name, bin, value, 1 AS side FROM ({family.recomputed})
-        UNION ALL
-        SELECT {key}, measure AS name, bin, value, 2 AS side FROM ({family.stored})
-    )
-    GROUP BY {key}, measure, bin
-)
-GROUP BY measure{_SETTINGS}"""
-    in_doubt = 0
-    for name, minutes, total, worst, different, examples, doubt in store.execute(sql, params):
-        verdict = family.verdicts[name]
-        verdict.minutes += minutes
-        verdict.total += total
-        verdict.worst = max(verdict.worst, worst)
-        verdict.different += different
-        room = EXAMPLES - len(verdict.examples)
-        verdict.examples += [
-            Difference(minute, dims, tuple(values), bin_, ours, theirs)
-            for minute, dims, values, bin_, ours, theirs in examples[:room]
-        ]
-        in_doubt += doubt
-    return in_doubt
+def _chains(
+    store: Store, site: str, events_at_once: int, bounds: tuple[int | None, int | None]
+) -> list[Verdict]:
+    """Compare what follows what, from the tables of contacts, tickets and escalations."""
+    counted, episodes = chains_sql.COUNTED, chains_sql.EPISODES
+    for name in (counted, episodes):
+        store.execute(f"DROP TEMPORARY TABLE IF EXISTS {name}")
+    store.execute(chains_sql.create_counted())
+    entries = store.execute(f"SELECT count() FROM {histories_sql.CONTACTS}")[0][0]
+    parts = entries // events_at_once + 1
+    for part in range(parts):
+        params = {"site": site, "part": part, "parts": parts}
+        store.execute(
+            f"CREATE TEMPORARY TABLE {episodes} ENGINE = Memory AS {chains_sql.episodes()}"
+            f"{SETTINGS}",
+            params,
+        )
+        for sql in (chains_sql.contact_counts(), *chains_sql.complaint_counts()):
+            store.execute(f"INSERT INTO {counted} {sql}{SETTINGS}", params)
+        store.execute(f"DROP TEMPORARY TABLE {episodes}")
+    start_ms, end_ms = bounds
+    params = {
+        "site": site,
+        "row_from": 0 if start_ms is None else start_ms,
+        "row_to": _END_MS if end_ms is None else end_ms,
+    }
+    found: list[Verdict] = []
+    for name, (dimensions, measures) in chains_sql.FAMILIES.items():
+        both = Family(
+            dimensions,
+            chains_sql.rows(name),
+            chains_sql.stored(name),
+            verdicts_of(name, measures),
+        )
+        compare(store, both, params)
+        found.extend(both.verdicts.values())
+    for name in (counted, histories_sql.CONTACTS, histories_sql.TICKETS, histories_sql.ESCALATIONS):
+        store.execute(f"DROP TEMPORARY TABLE {name}")
+    return found
 
 
 class _Reach(NamedTuple):

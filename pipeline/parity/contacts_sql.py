@@ -35,14 +35,15 @@ _EVENT = """Tuple(
     call_type String, priority String, product String, region String, agent String, team String,
     phase String, ended_by String, handed_over UInt8, wait_ms Nullable(Int64),
     hold_ms Nullable(Int64), talk_ms Nullable(Int64), acw_ms Nullable(Int64),
-    ring_ms Nullable(Int64))"""
+    ring_ms Nullable(Int64), root String, topics Array(String))"""
 
 _PAYLOAD = """Tuple(
     occurred_at String, corrects String, customer_id String, phone_hash String, queue String,
     channel String, direction String, call_type String, priority String, product String,
     region String, agent_id String, team String, phase String, ended_by String, consult Bool,
     wait_ms Nullable(Float64), hold_ms Nullable(Float64), talk_ms Nullable(Float64),
-    acw_ms Nullable(Float64), ring_ms Nullable(Float64))"""
+    acw_ms Nullable(Float64), ring_ms Nullable(Float64), root_contact_id String,
+    topics Array(String))"""
 
 PLACE = "(bitShiftLeft(toInt64(generation), 48) + toInt64(offset))"
 """Where in its shard's whole history a record lies."""
@@ -185,7 +186,7 @@ SELECT
         said.agent_id, said.team, said.phase, said.ended_by,
         type = 'call.transferred' AND NOT said.consult,
         toInt64(said.wait_ms), toInt64(said.hold_ms), toInt64(said.talk_ms), toInt64(said.acw_ms),
-        toInt64(said.ring_ms)
+        toInt64(said.ring_ms), said.root_contact_id, said.topics
     ) AS {_EVENT}))) AS events
 FROM ({_STANDING})
 GROUP BY shard, contact
@@ -205,6 +206,8 @@ CONTACTS = stepwise(
     arrayFirst(e -> e.priority != '', events).priority AS priority,
     arrayFirst(e -> e.product != '', events).product AS product,
     arrayFirst(e -> e.region != '', events).region AS region,
+    arrayFirst(e -> e.root != '', events).root AS root,
+    arrayDistinct(arrayFlatten(arrayFilter(e -> e.type = 'call.ended', events).topics)) AS topics,
     arrayFirst(e -> e.type = 'call.abandoned' AND e.phase = 'ivr', events) AS gave_up_in_menu,
     arrayExists(e -> e.type = 'call.failed', events) AS failed,
     arrayFilter(e -> e.type = 'call.ended', events).n AS ends,

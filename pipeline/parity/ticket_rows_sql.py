@@ -64,9 +64,10 @@ _EVENT = """Tuple(
 _LAST = (
     *("now", "after", "response_ms", "forget_ms", "due", "legal_due", "reasons", "upheld_told"),
     *("runs_by", "worked_by"),
-    *("required_told", "filled_told", *DIMENSIONS),
+    *("required_told", "filled_told", *DIMENSIONS, "owner", "contact_id", "customer_id"),
+    "is_threat",
 )
-_FIRST = ("opened_at", "first_received", "running", "last_place", "centre")
+_FIRST = ("opened_at", "first_received", "running", "last_place", "centre", "subject")
 
 
 def _bin(value: str) -> str:

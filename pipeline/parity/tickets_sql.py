@@ -74,7 +74,9 @@ def standing(types: tuple[str, ...], key: str) -> str:
     """
     listed = _listed(types)
     records = f"""
-SELECT shard, domain, event_id, event_type, version, payload, {key} AS entity, {PLACE} AS place
+SELECT
+    shard, domain, subject, event_id, event_type, version, payload, {key} AS entity,
+    {PLACE} AS place
 FROM raw_events FINAL
 WHERE site = %(site)s AND kind = 'event' AND event_id != '' AND event_type IN ({listed})
   AND (shard, generation, offset) NOT IN (
@@ -93,7 +95,8 @@ FROM (
         f"""
         SELECT
             shard, entity, event_id, max(version) AS event_version, min(place) AS first_place,
-            argMax((event_type, domain, place, payload), (version, -place)) AS stands
+            argMax((event_type, domain, place, payload), (version, -place)) AS stands,
+            argMin(subject, place) AS first_subject
         FROM ({records})
         WHERE entity != '' AND cityHash64(entity) %% %(parts)s = %(part)s
         GROUP BY shard, entity, event_id
@@ -106,6 +109,7 @@ FROM (
         """,
         """
         min(first_place) OVER whole AS began_at_place,
+        argMin(first_subject, first_place) OVER whole AS subject,
         max((stands.3, stands.2)) OVER whole AS latest,
         maxIf((event_version, event_id), NOT is_moved) OVER (
             PARTITION BY shard, entity, corrects) AS last_word,
@@ -123,7 +127,7 @@ FROM (
     )
     return f"""
 SELECT
-    shard, entity, event_id, type, at, payload, began_at_place,
+    shard, entity, event_id, type, at, payload, began_at_place, subject,
     latest.1 AS last_place, latest.2 AS last_domain,
     row_number() OVER (
         PARTITION BY shard, entity ORDER BY at, indexOf([{listed}], type), event_id) AS n
@@ -190,7 +194,10 @@ def numbered() -> str:
 
 
 _SO_FAR = "OVER (PARTITION BY shard, entity ORDER BY k ROWS UNBOUNDED PRECEDING)"
-_NAMES = ("channel", "tier", "priority", "severity", "topic", "product", "region")
+_NAMES = (
+    *("channel", "tier", "priority", "severity", "topic", "product", "region", "contact_id"),
+    "customer_id",
+)
 
 
 _BEFORE = (
@@ -217,7 +224,7 @@ def states() -> str:
     held = ", ".join(
         f"ifNull(anyLast(if(is_ticket, if(type = 'ticket.returned', ifNull({_text(name)}, ''), "
         f"{_text(name)}), NULL)) {_SO_FAR}, '') AS {name}"
-        for name in ("department", "team")
+        for name in ("department", "team", "owner")
     )
     known = ", ".join(
         f"ifNull(anyLast(if(is_ticket, {_text(name)}, NULL)) {_SO_FAR}, '') AS {name}"
@@ -242,6 +249,8 @@ def states() -> str:
             JSONExtractString(payload, 'category', 1), NULL)) {_SO_FAR} AS category_told,
         anyLast(if(is_ticket AND JSONType(payload, 'urgent_reasons') = 'Array',
             JSONLength(payload, 'urgent_reasons'), NULL)) {_SO_FAR} AS reasons_told,
+        anyLast(if(is_ticket AND JSONType(payload, 'urgent_reasons') = 'Array',
+            JSONExtractRaw(payload, 'urgent_reasons'), NULL)) {_SO_FAR} AS urgent_told,
         anyLast(if(is_ticket, {instant("'due_at'")}, NULL)) {_SO_FAR} AS due_told,
         anyLast(if(is_ticket, {instant("'legal_due_at'")}, NULL)) {_SO_FAR} AS legal_due,
         anyLast(if(is_ticket, JSONExtract(payload, 'upheld', 'Nullable(Bool)'), NULL)) {_SO_FAR}
@@ -256,6 +265,7 @@ def states() -> str:
         """,
         """
         ifNull(category_told, '') AS category, ifNull(reasons_told, 0) AS reasons,
+        has(JSONExtract(ifNull(urgent_told, '[]'), 'Array(String)'), 'VU1') AS is_threat,
         leadInFrame(toNullable(now)) OVER (
             PARTITION BY shard, entity ORDER BY k
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS next,

@@ -27,6 +27,11 @@ class Caller:
     escalated: bool = False
     """Has been to a regulator or the press before."""
 
+    @property
+    def known(self) -> int | None:
+        """The number, if it is not withheld."""
+        return self.number if self.identity else None
+
 
 @dataclass(slots=True)
 class Matter:

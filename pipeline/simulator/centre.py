@@ -224,8 +224,7 @@ class Centre:
             self._aftermath.write(at, matter)
         elif self._open:
             contact = self._contact(at, matter)
-            known = matter.caller.number if matter.caller.identity else None
-            self.truth.began(at, known, matter.topic.name)
+            self.truth.began(at, contact.id, matter.caller.known, matter.topic.name)
             self._floor.call_in(at, contact)
         elif matter.complaint:
             self._aftermath.complained(at, matter)

@@ -74,6 +74,7 @@ class Desk:
     def write_in(self, at: int, matter: Matter, complaint: Complaint, temper: Temper) -> None:
         """A complaint arrives in writing; a machine says so at once, a person registers it."""
         ticket = self._ticket(at, matter, complaint, temper)
+        self._truth.follows.complained(at, ticket.name, matter.caller.known, written=True)
         self._say(at, ticket, "received", f'"channel":"{ticket.channel}"')
         if ticket.channel == "email":
             self._say(at, ticket, "replied", '"auto":true')
@@ -89,7 +90,9 @@ class Desk:
         if isinstance(known, Ticket) and known.open:
             self._complained_again(at, known, complaint, temper)
             return
-        self._register(at, (self._ticket(at, matter, complaint, temper), *by))
+        ticket = self._ticket(at, matter, complaint, temper)
+        self._truth.follows.complained(at, ticket.name, matter.caller.known, written=not by[1])
+        self._register(at, (ticket, *by))
 
     def _read(self, at: int, ticket: Ticket) -> None:
         self._truth.unregistered -= 1
@@ -111,6 +114,7 @@ class Desk:
         ticket, agent, contact = how
         chance, matter, topic = self._chance, ticket.matter, ticket.matter.topic
         self._truth.ticket(topic.name, "opened")
+        self._truth.follows.registered(ticket.name, topic.name)
         for reason in ticket.reasons:
             self._truth.very_urgent[reason] += 1
         linked = f'"contact_id":"{contact}",' if contact else ""
@@ -158,13 +162,14 @@ class Desk:
             double = self._ticket(at, ticket.matter, complaint, temper)
             ticket.matter.ticket = ticket
             self._truth.ticket(topic, "opened")
+            self._truth.follows.complained(
+                at, double.name, ticket.matter.caller.known, written=True
+            )
+            self._truth.follows.registered(double.name, topic)
             self._say(at, double, "registered", f'"topic":"{topic}","channel":"{double.channel}"')
-            merged = f'"merged_into":"{ticket.name}","reason":"duplicate"'
             self._truth.ticket(topic, "merged")
             double.open = False
-            self._agenda.note(
-                at + 20 * MINUTE_MS, lambda then, _: self._say(then, double, "merged", merged)
-            )
+            self._agenda.note(at + 20 * MINUTE_MS, self._merge, (double, ticket))
             return
         reasons = tuple(r for r in _reasons(ticket.matter, temper) if r not in ticket.reasons)
         fields = '"reason":"customer urged"'
@@ -177,6 +182,11 @@ class Desk:
         ticket.temper = temper
         self._say(at, ticket, "updated", fields)
         self._escalations.watch(at, ticket)
+
+    def _merge(self, at: int, what: tuple[Ticket, Ticket]) -> None:
+        double, ticket = what
+        self._truth.follows.merged(double.name)
+        self._say(at, double, "merged", f'"merged_into":"{ticket.name}","reason":"duplicate"')
 
     # -- to a department and back -----------------------------------------------------------
 

@@ -120,6 +120,7 @@ class Talk:
         if self._may_go_on(stay):
             self._hand_on(at, stay)
         about = "" if stay.goal else self._ears.helped(at, contact, agent.id)
+        self._truth.follows.here(at, contact.id, contact.matter.topic.name if about else "")
         ended_by = "customer" if stay.hung_up or chance.random() < 0.7 else "agent"
         self._say(
             at,

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from pipeline.simulator.follows import Follows
 from schemas.site import QueueLimits
 
 HOUR_MS: Final = 3_600_000
@@ -37,6 +38,8 @@ class Truth:
         self.contacts = 0
         self.repeats = 0
         """Contacts that follow one of the same known customer about the same within 7 days."""
+        self.follows = Follows()
+        """What follows what, as it is told."""
         self.mentions = 0
         self.tickets: dict[str, Counter[str]] = {}
         """By topic: what happened to tickets, and how often."""
@@ -49,9 +52,10 @@ class Truth:
         self.surveys: Counter[str] = Counter()
         self.incidents: list[dict[str, object]] = []
 
-    def began(self, at: int, customer: int | None, topic: str) -> None:
+    def began(self, at: int, contact: str, customer: int | None, topic: str) -> None:
         """A contact began."""
         self.contacts += 1
+        self.follows.began(at, contact, customer)
         if customer is None:
             return
         if at - self._purged_at > HOUR_MS * 24:
@@ -76,6 +80,7 @@ class Truth:
         """A contact left a queue: answered, abandoned, flow_out or callbacks_requested."""
         wait_ms = at - self._waiting.pop((contact, queue))
         limits = self._limits(queue)
+        self.follows.here(at, contact)
         counts = self._of(queue, at)
         counts[how] += 1
         within = wait_ms <= limits.threshold_ms
@@ -89,6 +94,7 @@ class Truth:
 
     def unrouted(self, at: int, queue: str, contact: str) -> None:
         """A contact was lost on its way to an agent: it was not offered after all."""
+        self.follows.here(at, contact)
         entered_at = self._waiting.pop((contact, queue))
         self._of(queue, entered_at)["offered"] -= 1
         self._of(queue, at)["route_loss"] += 1
@@ -139,6 +145,7 @@ class Truth:
             },
             "contacts": self.contacts,
             "repeat_contacts": self.repeats,
+            "follows": self.follows.document(),
             "mentions": self.mentions,
             "tickets": {
                 topic: dict(sorted(c.items())) for topic, c in sorted(self.tickets.items())

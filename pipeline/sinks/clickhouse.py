@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure
 from pipeline.dedupe import EventKey
 from pipeline.entity import EntityKey
+from pipeline.entries import HistoryKey
 from pipeline.exchange import (
     PROCESS,
     SINCE,
@@ -78,7 +79,7 @@ class ClickHouseStore:
     def highest_generation(self) -> int:
         """See `Store.highest_generation`."""
         families = schema.row_families().values()
-        tables_ = [schema.CALLERS.name, *(f.table for f in families)]
+        tables_ = [schema.CALLERS.name, schema.HISTORIES.name, *(f.table for f in families)]
         tables_ += [table.name for table in schema.FACTS.values()]
         revisions = [
             f"SELECT max(bitShiftRight(revision, {GENERATION_BITS})) AS g FROM {table}"
@@ -121,8 +122,9 @@ class ClickHouseStore:
         versions, told = self._events(lookup)
         entities = dict(self._entities(lookup.entities))
         callers = dict(self._callers(lookup.callers))
+        histories = dict(self._histories(lookup.histories))
         rows = dict(self._rows(lookup.rows))
-        return Found(versions, told, entities, callers, rows)
+        return Found(versions, told, entities, callers, histories, rows)
 
     def _events(
         self, lookup: Lookup
@@ -186,6 +188,17 @@ class ClickHouseStore:
                 for caller, state, revision, shard in rows:
                     yield CallerKey(site, day, caller), Stored(state, revision, shard)
 
+    def _histories(self, keys: Sequence[HistoryKey]) -> Iterator[tuple[HistoryKey, Stored]]:
+        for site, subjects in _by_site(keys).items():
+            for some in _chunks(subjects):
+                rows = self._client.execute(
+                    "SELECT subject, state, revision, shard FROM histories FINAL "
+                    "WHERE site = %(site)s AND subject IN %(subjects)s",
+                    {"site": site, "subjects": some},
+                )
+                for subject, state, revision, shard in rows:
+                    yield HistoryKey(site, subject), Stored(state, revision, shard)
+
     def _rows(
         self, wanted: Mapping[int, Sequence[RowKey]]
     ) -> Iterator[tuple[tuple[int, RowKey], tuple[dict[Measure, int], int]]]:
@@ -241,6 +254,7 @@ class ClickHouseStore:
         # After the rows: whoever adds an hour up and has read this finds them there.
         self._insert(schema.HOURS_TOUCHED, tables.touched_columns(flush.rows))
         self._insert(schema.CALLERS, tables.caller_columns(flush.callers))
+        self._insert(schema.HISTORIES, tables.history_columns(flush.histories))
         for name, table in schema.FACTS.items():
             entities = [entity for entity in flush.entities if entity.family == name]
             self._insert(table, tables.entity_columns(entities, len(table.columns)))

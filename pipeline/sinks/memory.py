@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.contribution import GENERATION_BITS, CallerKey, Measure, revision_of
 from pipeline.dedupe import EventKey
 from pipeline.entity import EntityKey
+from pipeline.entries import HistoryKey
 from pipeline.exchange import (
     PROCESS,
     Checkpoint,
@@ -38,6 +39,7 @@ class MemoryStore:
         self.dead_letters: dict[tuple[int, int], DeadLetterRow] = {}
         self.rows: dict[tuple[int, RowKey], tuple[dict[Measure, int], int]] = {}
         self.callers: dict[CallerKey, Stored] = {}
+        self.histories: dict[HistoryKey, Stored] = {}
         self.entities: dict[EntityKey, tuple[Stored, tuple[Any, ...]]] = {}
         self.now: dict[EntityKey, tuple[Any, ...] | None] = {}
         self.queues: dict[tuple[str, str, int], QueueState] = {}
@@ -53,6 +55,7 @@ class MemoryStore:
         """See `Store.highest_generation`."""
         revisions = [revision for _, revision in self.rows.values()]
         revisions += [stored.revision for stored in self.callers.values()]
+        revisions += [stored.revision for stored in self.histories.values()]
         revisions += [stored.revision for stored, _ in self.entities.values()]
         generations = [row.generation for row in self.raw.values()]
         return max([r >> GENERATION_BITS for r in revisions] + generations, default=0)
@@ -96,6 +99,7 @@ class MemoryStore:
             told,
             {key: self.entities[key][0] for key in lookup.entities if key in self.entities},
             {key: self.callers[key] for key in lookup.callers if key in self.callers},
+            {key: self.histories[key] for key in lookup.histories if key in self.histories},
             {
                 (shard, key): (dict(self.rows[shard, key][0]), self.rows[shard, key][1])
                 for shard, keys in lookup.rows.items()
@@ -115,10 +119,7 @@ class MemoryStore:
             known = self.rows.get((base.shard, base.key))
             if known is None or known[1] <= base.revision:
                 self.rows[base.shard, base.key] = (dict(base.measures), base.revision)
-        for caller in flush.callers:
-            stored = Stored(caller.snapshot(), caller.revision, caller.shard)
-            if self.callers.get(caller.key, stored).revision <= stored.revision:
-                self.callers[caller.key] = stored
+        self._keep_people(flush)
         for entity in flush.entities:
             stored = Stored(entity.snapshot(), entity.revision, entity.shard)
             known_entity = self.entities.get(entity.key)
@@ -132,6 +133,16 @@ class MemoryStore:
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
         self._keep(flush.checkpoint)
+
+    def _keep_people(self, flush: Flush) -> None:
+        for caller in flush.callers:
+            stored = Stored(caller.snapshot(), caller.revision, caller.shard)
+            if self.callers.get(caller.key, stored).revision <= stored.revision:
+                self.callers[caller.key] = stored
+        for history in flush.histories:
+            stored = Stored(history.snapshot(), history.revision, history.shard)
+            if self.histories.get(history.key, stored).revision <= stored.revision:
+                self.histories[history.key] = stored
 
     def _keep(self, items: Sequence[CheckpointItem]) -> None:
         for item in items:

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.entity import AnyEntity
 from pipeline.exchange import BaseRow, DeadLetterRow, RawRow, TransitionRow
 from pipeline.operators.callers import Caller, day_of
+from pipeline.operators.histories import History
 from schemas.rows import RowFamily
 
 Columns = list[list[Any]]
@@ -100,6 +101,22 @@ def caller_columns(callers: Sequence[Caller]) -> Columns:
         for caller in callers
     ]
     return transpose(rows, 8)
+
+
+def history_columns(histories: Sequence[History]) -> Columns:
+    """`histories`."""
+    rows = [
+        (
+            *history.key,
+            history.shard,
+            history.revision,
+            history.last_at,
+            history.size,
+            history.snapshot(),
+        )
+        for history in histories
+    ]
+    return transpose(rows, 7)
 
 
 def entity_columns(entities: Sequence[AnyEntity], width: int) -> Columns:

@@ -13,9 +13,11 @@ from typing import cast
 from pipeline.contribution import CallerKey, change
 from pipeline.decode import DeadLetter, DeadLetterReason, Decoder
 from pipeline.entity import AnyEntity, EntityKey
+from pipeline.entries import HistoryKey
 from pipeline.exchange import ConfigRow, Found
 from pipeline.operators import intake
 from pipeline.operators.callers import CallerChange, local_day
+from pipeline.operators.histories import HistoryChange
 from pipeline.operators.intake import Origin
 from pipeline.site_rules import SiteRules, default_rules, read_rules
 from pipeline.stage1.ledger import Ledger
@@ -254,7 +256,7 @@ class Applier:
         return entity
 
     def _follow(self, state: ShardState, entity: AnyEntity, domain: str, watermark: int) -> None:
-        """Note all that follows from a changed entity: what it counts as, caller, timer."""
+        """Note all that follows from a change: what it counts as, caller, history, timer."""
         revision, steps = entity.revision, self.steps
         before = entity.cells
         entity.cells = entity.counted()
@@ -269,6 +271,12 @@ class Applier:
             if entity.caller is not None:
                 came = CallerChange(revision, entity.caller[0], entity.id, entity.caller[1])
                 steps.append((state, domain, watermark, came))
+        told = entity.tells()
+        if told != entity.told:
+            entity.told = told
+            key = HistoryKey(entity.site, entity.subject)
+            changed = HistoryChange(revision, key, entity.family, entity.id, told)
+            steps.append((state, domain, watermark, changed))
         place(state, entity)
         schedule(state, entity)
 
@@ -307,6 +315,7 @@ def adopt(state: ShardState, entity: AnyEntity) -> None:
     """Take up an entity that was restored: what it counts as already, and its timer."""
     entity.cells = entity.counted()
     entity.caller = caller_of(entity)
+    entity.told = entity.tells()
     place(state, entity)
     schedule(state, entity)
 

@@ -26,8 +26,8 @@ class Mortal:
     """
 
     STEPS = (
-        *("before", "raw", "dead_letters", "configs", "rows", "callers", "entities"),
-        *("queues", "transitions", "checkpoint"),
+        *("before", "raw", "dead_letters", "configs", "rows", "callers", "histories"),
+        *("entities", "queues", "transitions", "checkpoint"),
     )
     WHOLE = frozenset({"before", "checkpoint"})
     """Written as one block: there or not there."""

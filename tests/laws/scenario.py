@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from pipeline.config import canonical_json, content_hash
 from pipeline.log.partition import shard_of
 from schemas.records import LIVE, LogRecord, RecordKind
 from schemas.site import SiteConfig
+from tests.laws.mood import Mood
 from tests.laws.scenario_sites import settings
 from tests.laws.scenario_tasks import task
 from tests.laws.scenario_tickets import ticket
@@ -37,24 +38,6 @@ class Sent(NamedTuple):
     subject: str
     domain: str
     payload: bytes
-
-
-@dataclass(frozen=True)
-class Mood:
-    """How unreliable sources are: the share of events that this happens to."""
-
-    late: float = 0.1
-    duplicate: float = 0.1
-    correct: float = 0.1
-    raise_version: float = 0.1
-    lose: float = 0.1
-    garble: float = 0.02
-    disorder: float = 0.1
-    circle: float = 0.02
-    move: float = 0.05
-
-
-TIDY = Mood(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +187,8 @@ class _Call:
         [shape] = self._random.choices(list(_SHAPES), list(_SHAPES.values()))
         for again in (True, False) if shape in {"flows out", "is handed on"} else (False,):
             here = {"queue": self._random.choice(QUEUES)}
-            self._tell("call.queued", channel="phone", **here)
+            kind = self._random.choice(["complaint", "enquiry"])
+            self._tell("call.queued", channel="phone", call_type=kind, **here)
             wait = self._random.choice([0, 500, 4000, 5000, 19_000, 20_000, 21_000, 45_000, 90_000])
             for rang in rings(self._random, here):
                 self._tell("call.ringing", **rang)
@@ -248,6 +232,8 @@ class _Call:
         self._pass(200_000)
         talk_ms = self._random.randint(0, 90_000)
         by = self._random.choice(["agent", "customer"])
+        if self._happens(0.7):
+            self._who["topics"] = self._random.choice([["fee"], ["network"], ["fee", "network"]])
         held = {"hold_ms": 2000} if self._happens(0.3) else {}
         self._tell("call.ended", talk_ms=talk_ms, ended_by=by, **held, **said, **self._who)
         if self._happens(0.1):
@@ -322,7 +308,7 @@ def morning(
     mood = mood or Mood()
     sent: list[Sent] = []
     everywhere: list[tuple[int, RecordKind, str, bytes]] = []
-    begin_of: dict[str, int] = {}
+    subjects: dict[str, str] = {}
     for number in range(calls):
         begin = START + random_.randint(0, minutes * 60_000)
         site = SITES[0] if random_.random() < 0.85 else SITES[1]
@@ -333,7 +319,7 @@ def morning(
         domain = LIVE
         if files and random_.random() < 0.3:
             domain = random_.choice(["file:a", "file:b"])
-        begin_of[contact_id] = begin
+        subjects[contact_id] = subject
         for content in events:
             occurred = int(datetime.fromisoformat(content["occurred_at"]).timestamp() * 1000)
             of = domain
@@ -341,7 +327,7 @@ def morning(
                 of = random_.choice([LIVE, "file:a", "file:b"])
             plain = Sent(occurred + 50, subject, of, encode(content))
             sent.extend(deliver(random_, mood, content, plain))
-    sent.extend(_desk(random_, seed, tickets, minutes, mood, files=files))
+    sent.extend(_tickets(random_, seed, (tickets, minutes), mood, subjects, files=files))
     sent.extend(_shifts(seed, agents, minutes, mood, files=files))
     last = START + (minutes + 10) * 60_000
     if files:
@@ -362,20 +348,37 @@ def morning(
     return Scenario(tuple(sent), tuple(ticks), everywhere=tuple(everywhere))
 
 
-def _desk(
-    random_: random.Random, seed: int, tickets: int, minutes: int, mood: Mood, *, files: bool
+def _tickets(
+    random_: random.Random,
+    seed: int,
+    size: tuple[int, int],
+    mood: Mood,
+    subjects: Mapping[str, str],
+    *,
+    files: bool,
 ) -> Iterator[Sent]:
-    """What is told of the tickets, and of a task of every second one, live or in a file."""
-    for number in range(tickets):
-        begin = START + random_.randint(0, minutes * 60_000)
+    """What desks say: of customers, of a contact's ticket, or of nobody known; some have tasks.
+
+    `size`: how many tickets in how many minutes; `subjects`: those of the contacts, by id.
+    """
+    for number in range(size[0]):
+        begin = START + random_.randint(0, size[1] * 60_000)
         site = SITES[0] if random_.random() < 0.85 else SITES[1]
-        subject = f"ticket:t{number}"
+        who, subject = {}, f"ticket:t{number}"
+        whose = random.Random(f"whose {seed} {number}")  # for life, however much else is told
+        contact = f"c{whose.randrange(20)}"
+        if whose.random() < 0.6:
+            who = {"customer_id": f"k{whose.randint(1, 4)}"}
+            subject = f"customer:{who['customer_id']}"
+        elif contact in subjects and whose.random() < 0.6:
+            who, subject = {"contact_id": contact}, subjects[contact]
         domain = random_.choice([LIVE, LIVE, "file:a"]) if files else LIVE
-        told = ticket(random_, f"t{number}", site, begin)
+        story = ticket(random_, f"t{number}", site, begin)
         if number % 2:
             chance = random.Random(f"task {seed} {number}")
-            told += task(chance, f"k{number}", f"t{number}", site, begin)
-        for content in told:
+            story += task(chance, f"k{number}", f"t{number}", site, begin)
+        for told in story:
+            content = told | (who if told["event_type"].startswith("ticket.") else {})
             occurred = content.pop("occurred_ms")
             content["occurred_at"] = iso(occurred)
             for name in {"due", "legal_due", "received", "promised"} & content.keys():

@@ -47,4 +47,15 @@ def settings(random_: random.Random, calendars: random.Random) -> dict[str, Any]
             "paths": choice([[], ways]),
             "service_errors": choice([[], ["person"], ["service_error"]]),
         },
+        "repeats": _windows(random_),
     }
+
+
+def _windows(random_: random.Random) -> dict[str, Any]:
+    """Windows within which things of one morning follow each other, or do not."""
+    names = ("resolution_days", "next_contact_days", "complaint_days", "look_back_days")
+    windows: dict[str, Any] = {name: random_.choice([0.003, 0.01, 30.0]) for name in names}
+    windows["same_contact_minutes"] = random_.choice([0.0, 1.0, 15.0])
+    windows["front_line_hours"] = random_.choice([0.1, 24.0])
+    windows["issue"] = random_.choice(["topic", "category"])
+    return windows

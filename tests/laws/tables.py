@@ -21,6 +21,7 @@ _TIMES = frozenset(
         *("flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at", "due_at"),
         *("promised_at", "legal_due_at", "received_at", "at_risk_at", "at_high_risk_at"),
         *("silent_at", "forget_at", "reworked_at", "assigned_at", "urged_at", "cycle_at"),
+        "last_at",
         *("since", "last_heartbeat", "oldest_queued_at"),
     }
 )
@@ -57,6 +58,11 @@ def tables(client: Client) -> Views:
             (row["site"], row["day"], row["caller"]): starts
             for row in _select(client, schema.CALLERS)
             if (starts := json.loads(row["state"]))
+        },
+        histories={
+            (row["site"], row["subject"]): told
+            for row in _select(client, schema.HISTORIES)
+            if any((told := json.loads(row["state"]))[:3])
         },
         transitions={
             (row["alert_id"], row["transition"]): tuple(

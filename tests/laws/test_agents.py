@@ -21,9 +21,9 @@ from schemas.records import LIVE, RecordKind
 from schemas.rows import AGENTS_NOW
 from tests.laws.driving import engine_on, run
 from tests.laws.line import MINUTE, Line
+from tests.laws.mood import Mood as Moods
 from tests.laws.profile import tried
 from tests.laws.scenario import START, Sent, configuration, deliver, encode, iso, morning
-from tests.laws.scenario import Mood as Moods
 from tests.laws.staff import shift
 from tests.laws.views import views
 

@@ -17,8 +17,9 @@ from pipeline.entity import read_all
 from pipeline.operators.contacts import Contact, Fact, cells_of
 from schemas.records import LIVE
 from tests.laws.driving import run
+from tests.laws.mood import Mood
 from tests.laws.profile import tried
-from tests.laws.scenario import START, Mood, Scenario, Sent, call, deliver, encode, event
+from tests.laws.scenario import START, Scenario, Sent, call, deliver, encode, event
 from tests.laws.telling import ANSWERED, ENDED, QUEUED, S, at, plain, told
 from tests.laws.views import views
 

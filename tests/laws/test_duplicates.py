@@ -14,17 +14,9 @@ from pipeline import dedupe
 from pipeline.runtimes import engine
 from schemas.records import LIVE, LogRecord, RecordKind
 from tests.laws.driving import run
+from tests.laws.mood import Mood
 from tests.laws.profile import tried
-from tests.laws.scenario import (
-    START,
-    Mood,
-    Scenario,
-    Sent,
-    configuration,
-    encode,
-    event,
-    morning,
-)
+from tests.laws.scenario import START, Scenario, Sent, configuration, encode, event, morning
 from tests.laws.views import Views, views
 
 SHARDS = 2
@@ -34,7 +26,8 @@ seeds = st.integers(0, 10**6)
 
 def counted(seen: Views) -> tuple[object, ...]:
     """All that an event counts as, intake excepted."""
-    return seen.merged(), seen.entities, seen.callers, seen.transitions
+    chains = seen.merged("contact_chains"), seen.merged("complaint_chains")
+    return seen.merged(), chains, seen.entities, seen.callers, seen.histories, seen.transitions
 
 
 @pytest.fixture(params=["all in memory", "little in memory", "next to nothing in memory"])

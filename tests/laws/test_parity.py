@@ -9,8 +9,9 @@ from pipeline.parity.check import check
 from pipeline.sinks.clickhouse import ClickHouseStore
 from pipeline.sinks.client import Client
 from tests.laws.driving import run_on
+from tests.laws.mood import Mood
 from tests.laws.profile import tried
-from tests.laws.scenario import SITES, Mood, morning
+from tests.laws.scenario import SITES, morning
 from tests.laws.tables import empty
 
 SHARDS = 2

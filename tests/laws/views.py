@@ -33,6 +33,8 @@ class Views:
     now: dict[tuple[str, ...], list[Any]]
     """The rows of the tables of open entities."""
     callers: dict[tuple[str, ...], dict[str, int]]
+    histories: dict[tuple[str, ...], list[Any]]
+    """The entries of each customer."""
     transitions: dict[tuple[str, int], tuple[Any, ...]]
     letters: dict[tuple[int, int], tuple[Any, ...]]
     queues: dict[tuple[str, str, int], tuple[Any, ...]]
@@ -79,6 +81,11 @@ def views(store: MemoryStore) -> Views:
             tuple(key): starts
             for key, stored in store.callers.items()
             if (starts := json.loads(stored.state))
+        },
+        histories={
+            tuple(key): told
+            for key, stored in store.histories.items()
+            if any((told := json.loads(stored.state))[:3])
         },
         transitions={key: tuple(row) for key, row in store.transitions.items()},
         letters={key: tuple(row) for key, row in store.dead_letters.items()},

@@ -12,7 +12,8 @@ import pytest
 from pipeline import entity
 from pipeline.__main__ import main
 from pipeline.parity import agents_sql, calls_sql, intake_sql
-from pipeline.parity.check import Parity, Verdict, check
+from pipeline.parity.check import Parity, check
+from pipeline.parity.compare import Verdict
 from pipeline.simulator.disorder import Disorder, disturbed
 from pipeline.sinks.client import Client
 from schemas.rows import row_families
@@ -54,7 +55,10 @@ def test_a_generated_month_of_bad_deliveries(ingested: Ingest) -> None:
     assert not differing(parity)
     counted = totals(parity)
     assert set(counted) >= {"duplicates", "late", "rejected", "transferred", "hold_abandoned"}
-    assert counted["contacts"] == centre.truth()["contacts"]
+    truth = centre.truth()
+    assert counted["contacts"] == truth["contacts"]
+    assert {name: counted.get(name, 0) for name in truth["follows"]} == truth["follows"]
+    assert truth["follows"]["repeat_complaints"]
     # In spans of a few days each, with the contacts that reach over their borders, likewise.
     in_spans = check(client, SITE.site, events_at_once=4_000)
     assert not differing(in_spans)

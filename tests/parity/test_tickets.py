@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.operators.histories import MAX_ENTRIES
 from pipeline.parity import (
+    chains_sql,
     ticket_levels_sql,
     ticket_rows_sql,
     ticket_standards_sql,
@@ -22,7 +24,8 @@ from schemas.records import LIVE
 from schemas.rows import row_families
 from schemas.site import SiteConfig
 from tests.conftest import REAL_DATA
-from tests.laws.scenario import START, Mood, Sent, deliver, encode, iso
+from tests.laws.mood import Mood
+from tests.laws.scenario import START, Sent, deliver, encode, iso
 from tests.laws.scenario_tickets import ticket
 from tests.parity.conftest import SITE, Ingest, Payloads
 
@@ -57,6 +60,10 @@ def test_every_base_measure_and_every_dimension_is_compared() -> None:
     assert set(ticket_levels_sql.LEVELS) == set(levels.measures)
     assert levels.dimensions == ticket_levels_sql.LEVEL_DIMENSIONS
     assert len(tickets_sql.TYPES) == len(set(tickets_sql.TYPES))
+    for name, (dimensions, measures) in chains_sql.FAMILIES.items():
+        assert row_families()[name].measures == measures
+        assert row_families()[name].dimensions == dimensions
+    assert chains_sql.MOST_ENTRIES == MAX_ENTRIES
 
 
 @pytest.mark.parametrize("seed", [5])

@@ -86,6 +86,11 @@ def test_the_report_agrees_with_the_truth(ingested: Ingest) -> None:
     tasks = {("total", department): counts for department, counts in truth["tasks"].items()}
     assert found(client, TASKS, group=("department",), by="total") == tasks
     assert {"urges", "dept_answers_returned"} <= {name for c in tasks.values() for name in c}
+
+    follows = {name: n for name, n in truth["follows"].items() if n}
+    assert found(client, tuple(truth["follows"]), by="total") == {("total",): follows}
+    assert follows["repeats"]
+
     escalations = found(client, ("escalations_internal", "escalations_external"), by="total")
     assert escalations == {
         ("total",): {f"escalations_{where}": n for where, n in truth["escalations"].items()}

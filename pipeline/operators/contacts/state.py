@@ -6,6 +6,7 @@ from typing import Any, TypeGuard, cast
 
 from pipeline.contribution import Cell
 from pipeline.entity import Entity, Standing, fields_read
+from pipeline.entries import ContactEntry
 from pipeline.operators.contacts.cells import cells_of
 from pipeline.operators.contacts.row import row_of
 from pipeline.operators.contacts.summary import ATTRIBUTES, RANK, Fact
@@ -16,7 +17,7 @@ _READ = frozenset(
     {
         *ATTRIBUTES,
         *("queue", "agent_id", "team", "wait_ms", "phase", "reason", "ivr_ms", "contained"),
-        *("ring_ms", "hold_ms", "consult", "talk_ms", "ended_by", "acw_ms"),
+        *("ring_ms", "hold_ms", "consult", "talk_ms", "ended_by", "acw_ms", "topics"),
     }
 )
 """What the summary reads of an event, besides its identity and its time."""
@@ -94,3 +95,30 @@ class Contact(Entity[Fact]):
     def called_at(self) -> int | None:
         """When it began, if it is known who called."""
         return self.fact.started_at if self.fact.identified else None
+
+    def entry(self) -> ContactEntry | None:
+        """See `Entity.entry`: what the centre began is no contact of the customer's."""
+        fact, attributes = self.fact, self.fact.attributes
+        if attributes.get("direction") == "outbound":
+            return None
+        leg, call_type = fact.overall, attributes.get("call_type", "")
+        return ContactEntry(
+            self.id,
+            fact.started_at,
+            max([fact.started_at, *(max(leg.exit_at, leg.ended_at) for leg in fact.legs)]),
+            attributes.get("root_contact_id", self.id),
+            fact.identified,
+            call_type in self.rules.complaint_types,
+            any(leg.agent_id for leg in fact.legs),
+            fact.topics,
+            (
+                leg.queue if leg else "",
+                attributes.get("channel", ""),
+                call_type,
+                leg.agent_id if leg else "",
+                leg.team if leg else "",
+                fact.topics[0] if fact.topics else "",
+                attributes.get("product", ""),
+            ),
+            self.rules.version,
+        )

@@ -81,6 +81,7 @@ class Fact:
         "phase",
         "rings",
         "started_at",
+        "topics",
     )
 
     def __init__(self) -> None:
@@ -98,6 +99,8 @@ class Fact:
         """That nothing more was heard of it for so long that it was closed."""
         self.loose_talk_ms: int | None = None
         """Talk that a switch recorded on a call that it calls hung up or failed."""
+        self.topics: tuple[str, ...] = ()
+        """What it was about, as told at the ends of its talks."""
         self._leg: Leg | None = None
         self.rings: list[Ring] = []
         """How often a set stopped ringing unanswered: of one agent in one instant once."""
@@ -300,6 +303,9 @@ class Fact:
     def _ended(self, step: Step) -> None:
         if self._leg is not None:
             self._leg.implied = False  # an entry that comes later is another one
+        topics = step.fields.get("topics")
+        if topics is not None and not isinstance(topics, str | int):
+            self.topics += tuple([name for name in topics if name not in self.topics])
         leg = self._talk_of(step)
         talk = ms_of(step.fields, "talk_ms")
         if leg is None or not leg.agents:

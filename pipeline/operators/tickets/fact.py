@@ -83,6 +83,7 @@ class TicketFact:
         "_seen_flag",
         "accepted_at",
         "attributes",
+        "auto_replied_at",
         "category",
         "closed_after",
         "closed_at",
@@ -140,6 +141,8 @@ class TicketFact:
         self.urgent_reasons: Sequence[str] = ()
         self.flagged_at = self.urgent_handled_at = 0
         self._seen_flag = False
+        self.auto_replied_at = 0
+        """When a machine answered it, if no person had."""
         self.upheld: bool | None = None
         self.compensation: int | None = None
         """What is paid, in hundredths of its currency."""
@@ -316,15 +319,22 @@ class TicketFact:
             self.accepted_at = self.accepted_at or now
         elif word == "returned":
             self.returns += 1
-        elif word == "replied" and not fields.get("auto"):
-            self.cycles[-1].replied_at = self.cycles[-1].replied_at or now
-            self.promises.hear(now)
+        elif word == "replied":
+            self._reply(now, is_auto=bool(fields.get("auto")))
         elif word == "reopened" and before:
             self.closed_at = 0
             self.counted.append((now, "reopened"))
             self.cycles.append(Cycle(now))
         elif word in ENDS:
             self._end(word, now)
+
+    def _reply(self, now: int, *, is_auto: bool) -> None:
+        cycle = self.cycles[-1]
+        if not is_auto:
+            cycle.replied_at = cycle.replied_at or now
+            self.promises.hear(now)
+        elif not self.auto_replied_at and not any(one.replied_at for one in self.cycles):
+            self.auto_replied_at = now
 
     def _end(self, word: str, now: int) -> None:
         cycle = self.cycles[-1]

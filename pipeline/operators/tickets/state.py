@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from pipeline.contribution import Cell
 from pipeline.entity import Entity, Fields, Value, fields_read
+from pipeline.entries import TicketEntry
 from pipeline.operators.tickets.cells import cells_of, dues_of
+from pipeline.operators.tickets.entry import entry_of
 from pipeline.operators.tickets.fact import ATTRIBUTES, INSTANTS, TYPES, TicketFact
 from pipeline.operators.tickets.levels import NEVER
 from pipeline.operators.tickets.lifecycle import OPEN
@@ -80,6 +82,10 @@ class Ticket(Entity[TicketFact]):
     def row(self) -> tuple[Any, ...]:
         """See `Entity.row`."""
         return row_of(self)
+
+    def entry(self) -> TicketEntry:
+        """See `Entity.entry`."""
+        return entry_of(self)
 
     def now_row(self) -> tuple[Any, ...]:
         """See `Entity.now_row`."""
