@@ -59,6 +59,13 @@ def test_a_promise_is_broken_without_an_event() -> None:
     assert (counted["promises_due"], counted["promises_kept"]) == (1, 0)
 
 
+def test_a_promise_for_the_moment_in_which_it_is_made_is_broken_when_that_has_passed() -> None:
+    ticket = told(promising(0, "ticket.registered", -5))
+    assert ticket.due == START
+    ticket.pass_deadline(ticket.due, 9)
+    assert sums(ticket)["promises_due"] == 1
+
+
 def test_a_complaint_is_caused_by_an_error_where_the_site_lists_its_cause() -> None:
     resolved = at(9, "ticket.resolved", root_cause="billing person", cause_party="person")
     listed = {"service_errors": ["person", "system"]}

@@ -71,8 +71,10 @@ class Ticket(Entity[TicketFact]):
         if fact.expired:
             return
         moments = {at for span in fact.present() for at in (span.start, span.end)}
-        moments.update(due for _, due in dues_of(fact))
         coming = [at for at in moments if max(fact.last_at, self.passed) < at < NEVER]
+        # What is due in the very moment of the last event may still be done in it.
+        reached = max(fact.last_at - 1, self.passed)
+        coming += [due for _, due in dues_of(fact) if reached < due < NEVER]
         self.due = min(coming, default=None)
 
     def count(self) -> list[Cell]:
