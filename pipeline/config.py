@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from pipeline.errors import ConfigError
 from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
-from schemas.documents import DocumentError, Problem, read_document
+from schemas.documents import DocumentError, Problem, nearest, read_document
 from schemas.kafka import KafkaConfig
 from schemas.mapping import TableMapping, mapping_problems
 from schemas.site import SiteConfig, site_problems
@@ -50,9 +50,14 @@ def load_site(path: Path) -> SiteConfig:
 def read_site(name: str, text: str) -> SiteConfig:
     """Check a site's configuration; `name` is what messages call it."""
     with _as_config_error():
-        return read_document(
-            name, text, SiteConfig, lambda site: [*site_problems(site), *_unknown_variants(site)]
-        )
+        return read_document(name, text, SiteConfig, _site_problems)
+
+
+def _site_problems(site: SiteConfig) -> Iterator[Problem]:
+    """Yield what is wrong only when a site's parts meet, or meet the metrics."""
+    yield from site_problems(site)
+    yield from _unknown_variants(site)
+    yield from _unknown_metrics(site)
 
 
 def _unknown_variants(site: SiteConfig) -> Iterator[Problem]:
@@ -62,6 +67,20 @@ def _unknown_variants(site: SiteConfig) -> Iterator[Problem]:
             load_catalogue().using({metric: variant})
         except ValueError as error:
             yield ("variants", metric), str(error)
+
+
+def _unknown_metrics(site: SiteConfig) -> Iterator[Problem]:
+    """Yield every target for a metric, or a definition of one, that there is not."""
+    for i, target in enumerate(site.targets):
+        metrics = load_catalogue().metrics
+        metric_id, _, variant = target.metric.partition(":")
+        metric = metrics.get(metric_id)
+        place = ("targets", i, "metric")
+        if metric is None:
+            yield place, f"no metric {metric_id!r}; {nearest(metric_id, [*metrics])}"
+        elif variant and variant not in metric.variants:
+            known = nearest(variant, [*metric.variants]) if metric.variants else "it has none"
+            yield place, f"{metric_id} has no variant {variant!r}; {known}"
 
 
 def load_definitions(catalogue: Catalogue, path: Path) -> Catalogue:

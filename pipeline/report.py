@@ -115,7 +115,10 @@ class Report:
 
     def run(self, store: Store) -> ReportTable:
         """Ask the store and merge the answers; a period without a contact gives no row."""
-        columns = self.columns()
+        return self.table(store, self.columns())
+
+    def table(self, store: Store, columns: tuple[Column, ...]) -> ReportTable:
+        """Ask the store for columns that are resolved already."""
         empty = [self._empty(column) for column in columns]
         found: dict[tuple[str, tuple[str, ...]], list[Cell]] = {}
         width = 1 + len(self.group)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from rich import box
@@ -127,33 +127,53 @@ def names_of(site: SiteConfig) -> Names:
 
 def as_text(table: ReportTable, lang: Lang = "en", names: Names | None = None) -> str:
     """Return the report as an aligned table and, below it, what a reader must know."""
-    called = [(names or {}).get(dimension, {}) for dimension in table.group]
-    grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False, show_edge=False)
-    grid.add_column(_word("period", lang), no_wrap=True)
-    for name in table.group:
-        grid.add_column(name, no_wrap=True)
-    for column in table.columns:
-        grid.add_column(_headed(column, lang), justify="right", no_wrap=True)
+    grid = new_grid(
+        [_word("period", lang), *table.group], [headed(column, lang) for column in table.columns]
+    )
     for row in table.rows:
         values = (
             shown(value, column) + PROVISIONAL * (position in row.provisional)
             for position, (value, column) in enumerate(zip(row.values, table.columns, strict=True))
         )
-        groups = (
-            _in(known[code], lang) if code in known else code or _word("none", lang)
-            for code, known in zip(row.group, called, strict=True)
-        )
-        # As Text, so that a queue called [red] is printed and not obeyed.
-        grid.add_row(*(Cells(cell) for cell in (row.period, *groups, *values)))
+        grid.add_row(*cells(row.period, *called(table.group, row.group, lang, names), *values))
+    lines = printed(grid) if table.rows else [_word("empty", lang)]
+    return "\n".join([*lines, *notes(table, lang)]) + "\n"
+
+
+def new_grid(left: Sequence[str], right: Sequence[str]) -> Table:
+    """Return a table without rows, its last columns aligned to the right."""
+    grid = Table(box=box.SIMPLE_HEAD, header_style="", pad_edge=False, show_edge=False)
+    for name in left:
+        grid.add_column(name, no_wrap=True)
+    for name in right:
+        grid.add_column(name, justify="right", no_wrap=True)
+    return grid
+
+
+def cells(*texts: str) -> list[Cells]:
+    """Return a row's cells; as Text, so that a queue called [red] is printed and not obeyed."""
+    return [Cells(text) for text in texts]
+
+
+def called(
+    dimensions: Sequence[str], group: Sequence[str], lang: Lang, names: Names | None
+) -> list[str]:
+    """Return what the site calls a row's group."""
+    known = [(names or {}).get(dimension, {}) for dimension in dimensions]
+    return [
+        _in(own[code], lang) if code in own else code or _word("none", lang)
+        for code, own in zip(group, known, strict=True)
+    ]
+
+
+def printed(grid: Table) -> list[str]:
+    """Return a table's lines, however long."""
     out = io.StringIO()
     Console(file=out, width=10_000, color_system=None, highlight=False).print(grid)
-    lines = [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
-    if not table.rows:
-        lines = [_word("empty", lang)]
-    return "\n".join([*lines, *_notes(table, lang)]) + "\n"
+    return [line.rstrip() for line in out.getvalue().splitlines() if line.strip()]
 
 
-def _notes(table: ReportTable, lang: Lang) -> Iterator[str]:
+def notes(table: ReportTable, lang: Lang) -> Iterator[str]:
     """Yield a line for each metric with a variant, without a value or provisional, saying why."""
     marked = frozenset[int]().union(*(row.provisional for row in table.rows))
     for position, column in enumerate(table.columns):
@@ -173,7 +193,7 @@ def _lasting(ms: int, lang: Lang) -> str:
     return f"{ms / size:g} {_in(UNITS[unit], lang)}"
 
 
-def _headed(column: Column, lang: Lang) -> str:
+def headed(column: Column, lang: Lang) -> str:
     """Return a column's name with its unit."""
     name = _in(column.name, lang)
     return name if column.unit in ("", "count") else f"{name} ({_in(UNITS[column.unit], lang)})"

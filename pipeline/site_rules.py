@@ -7,7 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pipeline.business_time import BusinessTime, CalendarTime, Clock
-from schemas.site import QueueLimits, SiteConfig, TaskLimits, TicketLimits
+from schemas.site import QueueLimits, SiteConfig, TaskLimits, TicketLimits, site_problems
 
 _ALL_TIME = CalendarTime()
 _DEFAULT = SiteConfig.model_validate(
@@ -139,4 +139,8 @@ def read_rules(version: str, content: str) -> SiteRules:
     Raises:
         ValueError: the content is not a site configuration that this version can read.
     """
-    return SiteRules(version, SiteConfig.model_validate_json(content))
+    config = SiteConfig.model_validate_json(content)
+    for place, problem in site_problems(config):
+        msg = f"{'.'.join(map(str, place))}: {problem}"
+        raise ValueError(msg)
+    return SiteRules(version, config)

@@ -275,6 +275,8 @@ class FactFamily(Strict):
     table: Name
     time: Name
     """The column whose instant places a row in a period; a row without it is left out."""
+    until_now: bool = False
+    """Whether the time may lie ahead, where a row is left out until it has come."""
     dimensions: tuple[Name, ...]
     measures: dict[Name, FactMeasure]
 

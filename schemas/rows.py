@@ -73,6 +73,7 @@ TICKETS = Table(
         *("responded_at", "flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at"),
         *("due_at", "promised_at", "legal_due_at", "response_ms", "resolution_ms"),
         *("response_business_ms", "resolution_business_ms", "in_time", "arrival"),
+        *("sensitive_date", "sensitive_at", "sensitive_again_at"),
         *("reopens", "reassignments", "owners", "returns", "urges", "illegal"),
         *("compensation_option", "currency", "compensation", "over_authority"),
         *("standard_outcome", "on_path", "skipped", "looped", "reworked_at", "contacted"),

@@ -71,6 +71,8 @@ class Selection:
             case FactFamily():
                 # Without events there is nothing: they all tell of another contact now.
                 kept = [f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
+                if self.family.until_now:
+                    kept.append(f"{self.time} <= now64(3)")
             case NowFamily():
                 kept = self.family.conditions(TABLE)
         return [f"{TABLE}.site = {site}", *kept]

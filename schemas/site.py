@@ -20,7 +20,9 @@ from schemas.adapters import AdapterName, AdapterNames
 from schemas.calendars import Calendar, CalendarName
 from schemas.documents import nearest
 from schemas.measures import Id, Name, Strict, Text
+from schemas.sensitive_dates import USUAL, SensitiveDate
 from schemas.standards import Standards
+from schemas.targets import Target
 
 QueueName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DepartmentCode = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -133,6 +135,13 @@ class Department(Named):
             msg = f"backup: {self.backup!r} is the interface person; name somebody else"
             raise ValueError(msg)
         return self
+
+
+class Team(Named):
+    """People who work together, by the code that the switch or desk sends."""
+
+    department: DepartmentCode | None = None
+    """Whose part it is: a team without a target of its own has its department's."""
 
 
 class ContactTimeouts(Strict):
@@ -273,7 +282,7 @@ class SiteConfig(Strict):
     calendar: CalendarName | None = None
     """The site's own: when the centre is at work."""
     departments: dict[DepartmentCode, Department] = Field(default_factory=dict)
-    teams: dict[TeamCode, Named] = Field(default_factory=dict)
+    teams: dict[TeamCode, Team] = Field(default_factory=dict)
     sources: dict[SourceName, Named] = Field(default_factory=dict)
     adapters: dict[AdapterName, AdapterNames] = Field(default_factory=dict)
     contact_timeouts: ContactTimeouts = ContactTimeouts()
@@ -283,6 +292,8 @@ class SiteConfig(Strict):
     repeats: Repeats = Repeats()
     variants: dict[Name, Id] = Field(default_factory=dict)
     """By metric, which of its definitions the site goes by; the catalogue's default otherwise."""
+    sensitive_dates: dict[Name, SensitiveDate] = Field(default_factory=lambda: dict(USUAL))
+    targets: tuple[Target, ...] = ()
     retention: Retention = Retention()
     ingest: Ingest = Ingest()
 
@@ -342,7 +353,10 @@ class SiteConfig(Strict):
 
 def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
     """Return what is wrong only when two parts of a configuration meet, with its place."""
-    problems: list[tuple[tuple[str | int, ...], str]] = [*_calendar_problems(site)]
+    problems: list[tuple[tuple[str | int, ...], str]] = [
+        *_calendar_problems(site),
+        *_unit_problems(site),
+    ]
     for queue in site.queues:
         limits = site.limits(queue)
         try:
@@ -354,7 +368,6 @@ def site_problems(site: SiteConfig) -> list[tuple[tuple[str | int, ...], str]]:
 
 def _calendar_problems(site: SiteConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield every name of a calendar that there is not."""
-    known = [*site.calendars]
     named: list[tuple[tuple[str | int, ...], bool | str | None]] = [
         (("calendar",), site.calendar),
         (("tickets", "default", "business"), site.tickets.default.business),
@@ -365,10 +378,39 @@ def _calendar_problems(site: SiteConfig) -> Iterator[tuple[tuple[str | int, ...]
         named.append((("tickets", "priorities", priority, "business"), clocks.business))
     for place, name in named:
         if isinstance(name, str) and name not in site.calendars:
-            remedy = nearest(name, known) if known else "define it under calendars"
-            yield place, f"no calendar {name!r}; {remedy}"
+            yield place, _unknown("calendar", name, [*site.calendars])
         elif name is True and site.calendar is None:
             yield place, "the site has no calendar of its own; name one with the key `calendar`"
+
+
+def _unit_problems(site: SiteConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield every target or team of a unit that there is not, and what has two targets."""
+    units: dict[str, list[str]] = {
+        "queue": [*site.queues],
+        "team": [*site.teams],
+        "department": [*site.departments],
+    }
+    for code, team in site.teams.items():
+        if team.department is not None and team.department not in site.departments:
+            text = _unknown("department", team.department, units["department"])
+            yield ("teams", code, "department"), text
+    seen: dict[tuple[object, ...], int] = {}
+    for i, target in enumerate(site.targets):
+        for unit, code in target.unit:
+            if code not in units[unit]:
+                yield ("targets", i, unit), _unknown(unit, code, units[unit])
+        key = target.metric, target.unit, target.period
+        if seen.setdefault(key, i) != i:
+            yield ("targets", i), f"targets.{seen[key]} is for the same; leave one out"
+        is_queues = target.unit[:1] == () or target.queue is not None
+        if target.metric.partition(":")[0] == "service_level" and is_queues:
+            text = "that of a queue stands beside its threshold; set target_pct there"
+            yield ("targets", i, "metric"), text
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> str:
+    remedy = nearest(name, known) if known else f"define it under {kind}s"
+    return f"no {kind} {name!r}; {remedy}"
 
 
 def _first(own: float | None, default: float) -> float:

@@ -261,6 +261,62 @@ def test_the_canonical_text_is_the_configuration() -> None:
             "make_up_days: [2026-09-27]\n    make_up_as: sun",
             "site.yaml:18: calendars.office: make-up days have the hours of sun, which has none",
         ),
+        (
+            "tickets: {",
+            "targets: [{metric: abandon_rat, value: 5}]\ntickets: {",
+            "site.yaml:22: targets.0.metric: no metric 'abandon_rat'; did you mean 'abandon_rate'",
+        ),
+        (
+            "tickets: {",
+            "targets: [{metric: 'abandon_rate:V9', value: 5}]\ntickets: {",
+            "site.yaml:22: targets.0.metric: abandon_rate has no variant 'V9'; known: all,",
+        ),
+        (
+            "tickets: {",
+            "targets:\n- {metric: abandon_rate, value: 5}\n"
+            "- {metric: abandon_rate, value: 5, queue: vipp}\ntickets: {",
+            "site.yaml:24: targets.1.queue: no queue 'vipp'; did you mean 'vip'?",
+        ),
+        (
+            "tickets: {",
+            "targets: [{metric: asa, value: 5, team: red}]\ntickets: {",
+            "site.yaml:22: targets.0.team: no team 'red'; define it under teams",
+        ),
+        (
+            "tickets: {",
+            "targets: [{metric: asa, value: -50, kind: relative}]\ntickets: {",
+            "site.yaml:22: targets.0: a relative target and one in points need a baseline",
+        ),
+        (
+            "tickets: {",
+            "targets: [{metric: asa, value: 5, queue: vip, department: refunds}]\ntickets: {",
+            "site.yaml:22: targets.0: for one unit only, not queue and department",
+        ),
+        (
+            "tickets: {",
+            "targets:\n- {metric: asa, value: 5}\n- {metric: asa, value: 6}\ntickets: {",
+            "site.yaml:24: targets.1: targets.0 is for the same; leave one out",
+        ),
+        (
+            "tickets: {",
+            "targets: [{metric: service_level, value: 90, queue: vip}]\ntickets: {",
+            "site.yaml:22: targets.0.metric: that of a queue stands beside its threshold",
+        ),
+        (
+            "tickets: {",
+            "teams: {red: {name: {zh: 红, en: Red}, department: refund}}\ntickets: {",
+            "site.yaml:22: teams.red.department: no department 'refund'; did you mean 'refunds'?",
+        ),
+        (
+            "tickets: {",
+            "sensitive_dates: {day: {name: {zh: 日, en: Day}, day: 02-29}}\ntickets: {",
+            "site.yaml:22: sensitive_dates.day.day: '02-29': not a day of every year; choose one",
+        ),
+        (
+            "tickets: {",
+            "sensitive_dates: {day: {name: {zh: 日, en: Day}, day: 15 March}}\ntickets: {",
+            "site.yaml:22: sensitive_dates.day.day: '15 March': write month and day as '03-15'",
+        ),
         ("site: bank", "site: [bank", "not readable as YAML"),
         ("site: bank", "site: !!python/object:os.system x", "not readable as YAML"),
     ],

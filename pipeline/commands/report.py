@@ -6,12 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from pipeline import comparison_output
 from pipeline.commands.common import add_site_option, add_store_options, connect, site_of
+from pipeline.comparison import AGAINST, Comparison, compare
 from pipeline.config import read_text
 from pipeline.report import Report, parse_moment, usual_period
 from pipeline.report_output import as_csv, as_json, as_text, names_of
 from pipeline.report_periods import PERIODS
 from schemas.catalogue import Catalogue, extend_catalogue, load_catalogue
+from schemas.site import SiteConfig
 
 WRITERS = {"csv": as_csv, "json": as_json}
 
@@ -38,6 +41,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     parser.add_argument(
         "--to", dest="end", metavar="TIME", help="the moment after the last, in the same"
+    )
+    parser.add_argument(
+        "--compare",
+        choices=AGAINST,
+        help="each value beside the one before, as long ago, or the site's target; one line each",
     )
     parser.add_argument(
         "--format", choices=("table", "csv", "json"), default="table", help="default: table"
@@ -71,10 +79,22 @@ def run(options: argparse.Namespace) -> int:
     )
     report.queries()  # a wrong name is said before a store is started for it
     with connect(options) as client:
+        if options.compare is not None:
+            compared = compare(report, client, options.compare, site)
+            sys.stdout.write(_write(compared, options, site))
+            return 0
         table = report.run(client)
     writer = WRITERS.get(options.format)
     sys.stdout.write(writer(table) if writer else as_text(table, options.lang, names_of(site)))
     return 0
+
+
+def _write(compared: Comparison, options: argparse.Namespace, site: SiteConfig) -> str:
+    if options.format == "csv":
+        return comparison_output.as_csv(compared)
+    if options.format == "json":
+        return comparison_output.as_json(compared)
+    return comparison_output.as_text(compared, options.lang, names_of(site))
 
 
 def catalogue_of(definitions: Path | None) -> Catalogue:

@@ -21,7 +21,7 @@ _TIMES = frozenset(
         *("flagged_at", "escalated_at", "resolved_at", "closed_at", "updated_at", "due_at"),
         *("promised_at", "legal_due_at", "received_at", "at_risk_at", "at_high_risk_at"),
         *("silent_at", "forget_at", "reworked_at", "assigned_at", "urged_at", "cycle_at"),
-        "last_at",
+        *("last_at", "sensitive_at", "sensitive_again_at"),
         *("since", "last_heartbeat", "oldest_queued_at"),
     }
 )

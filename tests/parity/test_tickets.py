@@ -101,6 +101,7 @@ WORKING = SITE.model_dump(mode="json") | {
         },
     },
     "departments": {"D": {"name": {"zh": "部", "en": "D"}, "calendar": "office"}},
+    "teams": {},
     "tickets": {
         "default": {
             **{"response_minutes": 60, "resolution_hours": 20, "silent_hours": 4, "business": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.operators.tickets.lifecycle import OPEN
+from pipeline.operators.tickets.sensitive import around
 from pipeline.operators.tickets.standards import over_authority, standard_outcome, walked
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         hours.elapsed(fact.opened_at, resolved) if hours and resolved else None,
         int(resolved <= due) if resolved and due is not None else None,
         "" if fact.is_off_hours is None else "offhours" if fact.is_off_hours else "business",
+        *_sensitive(ticket),
         len(fact.cycles) - 1,
         fact.reassignments,
         len(fact.owners),
@@ -112,3 +114,12 @@ def now_row_of(ticket: Ticket) -> tuple[Any, ...]:
         fact.reassignments,
         int(fact.stage not in OPEN),
     )
+
+
+def _sensitive(ticket: Ticket) -> tuple[str, int | None, int | None]:
+    """Around which sensitive date a complaint was opened, when, and when it is held against."""
+    fact, rules = ticket.fact, ticket.rules
+    found = around(rules.config.sensitive_dates, fact.opened_at, rules.zone)
+    if found is None or fact.merged:
+        return "", None, None
+    return found.date, fact.opened_at, found.again_at
