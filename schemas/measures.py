@@ -77,7 +77,15 @@ class Aggregate:
     """A fact measure's expression, parsed, such as `sum(talk_ms)`."""
 
     function: Literal[
-        "count", "sum", "max", "age", "age_mean", "age_quantile", "gini", "quantile_exact"
+        "count",
+        "sum",
+        "max",
+        "distinct",
+        "age",
+        "age_mean",
+        "age_quantile",
+        "gini",
+        "quantile_exact",
     ]
     column: str | None = None
     q: Fraction = Fraction(0)
@@ -101,7 +109,7 @@ def parse_aggregate(text: str) -> Aggregate:
         case ast.Call(func=ast.Name(id="max"), args=[ast.Name(id=column)], keywords=[]):
             return Aggregate("max", column)
         case ast.Call(
-            func=ast.Name(id="age" | "age_mean" | "gini" as function),
+            func=ast.Name(id="distinct" | "age" | "age_mean" | "gini" as function),
             args=[ast.Name(id=column)],
             keywords=[],
         ):
@@ -114,8 +122,9 @@ def parse_aggregate(text: str) -> Aggregate:
             # Through the decimal text: 0.9 as a float is a little more than 9/10.
             return Aggregate(function, column, Fraction(str(share)))
     msg = (
-        f"{text!r} is not an aggregate: write count, sum(column), max(column), age(column), "
-        "age_mean(column), age_quantile(column, 0.9), gini(column) or quantile_exact(column, 0.9)"
+        f"{text!r} is not an aggregate: write count, sum(column), max(column), distinct(column), "
+        "age(column), age_mean(column), age_quantile(column, 0.9), gini(column) or "
+        "quantile_exact(column, 0.9)"
     )
     raise ValueError(msg)
 
@@ -137,7 +146,7 @@ class FactMeasure(Strict):
     @property
     def additive(self) -> bool:
         """Tell whether nothing to measure means 0: counts and sums, unlike maxima and quantiles."""
-        return parse_aggregate(self.value).function in ("count", "sum")
+        return parse_aggregate(self.value).function in ("count", "sum", "distinct")
 
     def columns(self) -> set[str]:
         """Return the fact table's columns that the measure reads."""
@@ -149,7 +158,8 @@ class FactMeasure(Strict):
 
         Counts and sums of nothing are 0; a maximum, mean or quantile of nothing is NULL. The age
         of an instant is that of the earliest, in ms, and 0 where there is none: nobody waits.
-        `gini` tells how unevenly rows lie on the values of a column, those without one left out.
+        `distinct` counts the values of a column, `gini` tells how unevenly rows lie on them; rows
+        without one are left out.
         """
         aggregate = parse_aggregate(self.value)
         kept = " AND ".join(_condition(f"{table}.{c}", v) for c, v in self.where.items()) or "1"
@@ -165,6 +175,7 @@ class FactMeasure(Strict):
             "count": f"toInt64(countIf({kept}))",
             "sum": f"ifNull(toInt64(sumIf({column}, {kept})), 0)",
             "max": f"maxOrNullIf({column}, {kept})",
+            "distinct": f"toInt64(uniqExactIf({column}, {kept} AND {column} != ''))",
             "age": f"greatest(0, ifNull({_since(earliest)}, 0))",
             "age_mean": f"avgOrNullIf({_age(column)}, {kept})",
             "gini": _gini(on_each),

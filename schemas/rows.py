@@ -77,7 +77,7 @@ TICKETS = Table(
         *("reopens", "reassignments", "owners", "returns", "urges", "illegal"),
         *("compensation_option", "currency", "compensation", "over_authority"),
         *("standard_outcome", "on_path", "skipped", "looped", "reworked_at", "contacted"),
-        *("open", "events", "domain", "state"),
+        *("due_met", "open", "events", "domain", "state"),
     ),
 )
 ESCALATIONS = Table(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipeline.operators.tickets import Ticket
-from tests.laws.scenario import START
+from tests.laws.scenario import START, iso
 from tests.laws.telling_tickets import at, told
+from tests.laws.test_standards import row
 
 DAY_MS = 86_400_000
 DAY_MIN = 24 * 60
@@ -71,3 +72,19 @@ def test_what_was_resolved_counts_for_who_had_it_then() -> None:
         if any(name == "done_14d" for name, _ in cell.measures)
     ]
     assert teams == ["two", "two"]
+
+
+def test_whether_a_deadline_was_met_is_known_once_it_has_passed() -> None:
+    registered = at(0, "ticket.registered", due_at=iso(START + DAY_MS))
+    ticket = told(registered)
+    assert row(ticket)["due_met"] is None
+    pass_days(ticket, 1)
+    assert row(ticket)["due_met"] == 0
+    assert row(told(registered, at(DAY_MIN, "ticket.resolved")))["due_met"] == 1
+    assert row(told(registered, at(DAY_MIN + 1, "ticket.resolved")))["due_met"] == 0
+    # Reopened before it is due, it is open then.
+    early = [at(10, "ticket.resolved"), at(20, "ticket.reopened"), at(DAY_MIN + 1, "ticket.closed")]
+    assert row(told(registered, *early))["due_met"] == 0
+    # Who merges a ticket owes it no resolution; without a deadline there is none to meet.
+    assert row(told(registered, at(5, "ticket.merged")))["due_met"] is None
+    assert row(told(at(0, "ticket.registered")))["due_met"] is None

@@ -16,7 +16,7 @@ from schemas.catalogue import (
 )
 from schemas.documents import DocumentError
 from schemas.formula import FormulaError, to_python, to_sql
-from schemas.measures import FactMeasure
+from schemas.measures import FactMeasure, Text
 
 Ask = Callable[[str], list[list[Any]]]
 
@@ -142,6 +142,7 @@ def test_genesys_forum_check(ask: Ask) -> None:
         ),
         ("open_per_handler", {"backlog": 30, "logged_in_now": 12}, 2.5),
         ("unmatched", {"unmatched": 1, "offered": 8}, 12.5),
+        ("handler_timely", {"deadline_met_count": 19, "deadline_count": 20}, 95.0),
         # 30 open, 42 resolved in 14 days are 3 a day: ten days. 12 of the 30 are a day old.
         ("backlog_days", {"backlog": 30, "done_14d": 42}, 10.0),
         ("backlog_0_1d", {"backlog": 30, "backlog_1d": 12}, 18.0),
@@ -158,6 +159,12 @@ def test_genesys_forum_check(ask: Ask) -> None:
 )
 def test_hand_arithmetic(ask: Ask, spec: str, totals: dict[str, int], value: float) -> None:
     assert round(both(ask, spec, totals), 2) == value
+
+
+def test_a_customer_counts_once_however_many_tickets_he_has(ask: Ask) -> None:
+    measure = FactMeasure(value="distinct(who)", description=Text(zh="人", en="people"))
+    rows = "SELECT arrayJoin(['a', 'a', 'b', '']) AS who"
+    assert ask(f"SELECT {measure.sql('t')} FROM ({rows}) AS t") == [[2]]
 
 
 def test_a_quiet_period_has_no_rates() -> None:

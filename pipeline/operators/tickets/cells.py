@@ -220,12 +220,18 @@ def _due(fact: TicketFact, passed: int) -> Iterator[Counted]:
         is_over = promise is not fact.promises.pending or _over(fact, promise.due, passed)
         if is_over:
             yield promise.due, (("promises_due", 1), ("promises_kept", int(promise.is_kept)))
-    if fact.cycles[-1].ended_as in {"merged", "archived"}:
-        return
     for name, due in _ends_due(fact):
-        late = [c for c in fact.cycles if c.started_at <= due < (c.ended_at or NEVER)]
-        if not late or late[-1].ended_at or _over(fact, due, passed):
-            yield due, ((f"{name}_due", 1), (f"{name}_in_time", int(not late)))
+        met = resolved_by(fact, due, passed)
+        if met is not None:
+            yield due, ((f"{name}_due", 1), (f"{name}_in_time", int(met)))
+
+
+def resolved_by(fact: TicketFact, due: int, passed: int) -> bool | None:
+    """Whether it was resolved at that time; None while nobody knows, or if it ended otherwise."""
+    if fact.cycles[-1].ended_as in {"merged", "archived"}:
+        return None
+    late = [c for c in fact.cycles if c.started_at <= due < (c.ended_at or NEVER)]
+    return not late if not late or late[-1].ended_at or _over(fact, due, passed) else None
 
 
 def _over(fact: TicketFact, due: int, passed: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.operators.tickets.cells import resolved_by
 from pipeline.operators.tickets.lifecycle import OPEN
 from pipeline.operators.tickets.sensitive import around
 from pipeline.operators.tickets.standards import over_authority, standard_outcome, walked
@@ -73,6 +74,7 @@ def row_of(ticket: Ticket) -> tuple[Any, ...]:
         [] if way is None else list(way.looped),
         fact.reworked_at or None,
         fact.contacted,
+        None if due is None else _flag(resolved_by(fact, max(due, fact.opened_at), ticket.passed)),
         int(ticket.open),
         fact.events,
         ticket.domain,
