@@ -9,6 +9,7 @@ code, so a mistake has to be made twice, in two languages, to go unnoticed.
     agents_sql     agents' reports -> time by state
     tickets_sql    records -> each ticket's events, with how it stood after each
     ticket_levels_sql, ticket_rows_sql    tickets -> what counts where and when
+    ticket_sums_sql  what they count as -> rows, by place and minute
     intake_sql     records -> what reached the log
     check          both sides -> differences, a span of days, or a part of the tickets, at a time
 """

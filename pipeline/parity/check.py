@@ -22,6 +22,7 @@ from pipeline.parity import (
     tasks_sql,
     ticket_levels_sql,
     ticket_rows_sql,
+    ticket_sums_sql,
     tickets_sql,
 )
 from pipeline.parity.compare import (
@@ -182,7 +183,7 @@ def _tickets(
     bounds: tuple[int | None, int | None],
 ) -> tuple[list[Verdict], int]:
     """Compare tickets and tasks, a part at a time: their lives are longer than any span."""
-    counted, clocks = ticket_rows_sql.COUNTED, _clocks(store)
+    counted, clocks = ticket_sums_sql.COUNTED, _clocks(store)
     steps = (
         (tickets_sql.NUMBERED, tickets_sql.numbered()),
         (tickets_sql.STATES, tickets_sql.states()),
@@ -198,7 +199,7 @@ def _tickets(
         {"site": site, "types": tickets_sql.TYPES},
     )[0][0]
     parts = events // events_at_once + 1 if events else 0
-    store.execute(ticket_rows_sql.create_counted())
+    store.execute(ticket_sums_sql.create_counted())
     for part in range(parts):
         params: dict[str, Any] = {"site": site, "part": part, "parts": parts}
         for name, sql in steps:
@@ -211,7 +212,7 @@ def _tickets(
             )
         for family, sources in ticket_rows_sql.COUNTS.items():
             for source in sources:
-                sql = ticket_rows_sql.counted(family, source())
+                sql = ticket_sums_sql.counted(family, source())
                 store.execute(f"INSERT INTO {counted} {sql}{SETTINGS}", params)
         for sql in (
             tasks_sql.counted(),
@@ -236,14 +237,14 @@ def _tickets(
     for both in (
         Family(
             ticket_rows_sql.DIMENSIONS,
-            ticket_rows_sql.rows("tickets"),
-            ticket_rows_sql.stored("tickets"),
+            ticket_sums_sql.rows("tickets"),
+            ticket_sums_sql.stored("tickets"),
             verdicts_of("tickets", (*ticket_rows_sql.SUMS, *ticket_rows_sql.HISTOGRAMS)),
         ),
         Family(
             ticket_levels_sql.LEVEL_DIMENSIONS,
-            ticket_rows_sql.rows("ticket_levels"),
-            ticket_rows_sql.stored("ticket_levels"),
+            ticket_sums_sql.rows("ticket_levels"),
+            ticket_sums_sql.stored("ticket_levels"),
             verdicts_of("ticket_levels", ticket_levels_sql.LEVELS),
         ),
         Family(

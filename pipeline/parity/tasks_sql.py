@@ -220,7 +220,7 @@ def _each(measure: str, events: str) -> str:
 
 
 def counted() -> str:
-    """SQL for the counts of some tasks, to be put into `ticket_rows_sql.COUNTED`."""
+    """SQL for the counts of some tasks, to be put into `ticket_sums_sql.COUNTED`."""
     took = "arraySum(arrayMap(t -> t.2 - t.1, turns))"
     stands = "is_told AND after[-1] = 'answered'"
     returned = f"""
