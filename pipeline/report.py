@@ -21,8 +21,8 @@ from schemas.catalogue import Catalogue, Formula
 from schemas.documents import nearest
 from schemas.formula import FormulaError, Number, Value, evaluate, to_sql
 from schemas.measures import BaseFamily, FactFamily, NowFamily, Text, literal
+from schemas.repeats import Repeats
 from schemas.selection import NotKeptError, Selection, joined, select
-from schemas.site import Repeats
 
 Cell = Number | None
 

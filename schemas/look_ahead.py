@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from schemas.measures import Strict, Text
-from schemas.site import Repeats
+from schemas.repeats import Repeats
 
 DAY_MS = 86_400_000
 _Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]

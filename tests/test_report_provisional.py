@@ -14,7 +14,7 @@ from clickhouse_driver import Client
 from pipeline.report import ReportTable
 from pipeline.report_output import as_csv, as_json, as_text
 from schemas.catalogue import load_catalogue
-from schemas.site import Repeats
+from schemas.repeats import Repeats
 from tests.test_report import MONDAY, at, report
 from tests.test_report_joined import put_rows
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.entries import TicketEntry, names_customer
 from pipeline.operators.tickets.fact import TicketFact
 from pipeline.operators.tickets.lifecycle import DONE
-from schemas.site import IssueLevel
+from schemas.repeats import IssueLevel
 
 if TYPE_CHECKING:
     from pipeline.operators.tickets.state import Ticket
