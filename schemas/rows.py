@@ -130,6 +130,13 @@ ALERT_TRANSITIONS = Table(
 )
 CONFIGS = Table("configs", ("site", "hash", "content", "who", "first_seen"))
 HOURS_TOUCHED = Table("hours_touched", ("site", "family", "hour", "state"))
+PARITY_RESULTS = Table(
+    "parity_results",
+    (
+        *("site", "family", "measure", "checked_at", "rows_from", "rows_to"),
+        *("minutes", "minutes_different", "max_difference"),
+    ),
+)
 CHECKPOINT = Table("checkpoint", ("shard", "family", "key", "state", "deleted", "revision"))
 
 OUTCOMES = (
@@ -188,10 +195,10 @@ def row_families() -> Mapping[str, RowFamily]:
 
 
 def row_tables() -> tuple[Table, ...]:
-    """Return every table that sinks write, base families included."""
+    """Return every table that is written, base families included."""
     fixed = (
         *(RAW_EVENTS, DEAD_LETTERS, CALLERS, HISTORIES, QUEUES_NOW, ALERT_TRANSITIONS),
-        *(CONFIGS, HOURS_TOUCHED, CHECKPOINT),
+        *(CONFIGS, HOURS_TOUCHED, PARITY_RESULTS, CHECKPOINT),
     )
     return (
         *fixed,

@@ -20,10 +20,13 @@ from pipeline.commands.common import (
     add_store_options,
     connect,
     site_of,
+    tell,
     whole_minute_ms,
 )
+from pipeline.errors import SinkError
 from pipeline.parity.check import Parity, check
 from pipeline.parity.compare import Difference, Verdict
+from pipeline.parity.results import keep
 
 _SILENT_S = 1800
 """The embedded store says nothing until a query has its first row, and these queries are long."""
@@ -42,14 +45,18 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, say what was found, and fail if anything differs."""
+    """Compare, say and keep what was found, and fail if anything differs."""
     site = site_of(options)
     start, end = (whole_minute_ms(text, site.time_zone) for text in (options.start, options.end))
     client = connect(options, timeout_s=_SILENT_S)
     with _progress() as shown:
         parity = check(client, site.site, start_ms=start, end_ms=end, progress=shown)
-    client.close()
     show(parity, site.zone)
+    try:
+        keep(client, site.site, parity, start_ms=start, end_ms=end, checked_at=datetime.now(UTC))
+    except SinkError as error:
+        tell(f"the result is not kept, so the metric parity does not show it: {error}")
+    client.close()
     return 0 if parity.holds else 1
 
 
