@@ -154,11 +154,10 @@ def _answer(
     """
     rows = _selections(names, group)
     formulas = [shown(name).reads for name in names]
-    by = f"\nGROUP BY {', '.join(keys)}" if keys else ""
     is_listed = bool(set(group) & set(keys))
     if len(rows) == 1:
         made = [f"{key(rows[0])} AS {name}" for name, key in keys.items()]
-        rest = f"FROM {rows[0].source}\nWHERE {_during(rows[0], where)}{by}"
+        rest = f"FROM {rows[0].source}\nWHERE {_during(rows[0], where)}{_by([*keys])}"
         having = f"\nHAVING {rows[0].happened(formulas)}" if is_listed else ""
         return _Answer(made, rows[0].total, "count()", rest + having)
     parts = []
@@ -166,16 +165,22 @@ def _answer(
         measures: dict[str, Formula] = {}
         for formula in formulas:
             measures |= formula.of(one.name)
-        columns = [f"{key(one)} AS {name}" for name, key in keys.items()]
+        by = one.divided(keys)
+        columns = [f"{keys[name](one)} AS {name}" for name in by]
         columns += [f"{one.value(formula)} AS {name}" for name, formula in measures.items()]
         columns += [f"count() AS {one.name}_rows"]
         having = f"\nHAVING {one.happened([*measures.values()])}" if is_listed else ""
-        parts.append(
+        part = (
             f"SELECT {', '.join(columns)}\nFROM {one.source}\n"
-            f"WHERE {_during(one, where)}{by}{having}"
+            f"WHERE {_during(one, where)}{_by(by)}{having}"
         )
+        parts.append((part, by))
     found = " + ".join(f"{one.name}_rows" for one in rows)
-    return _Answer([*keys], str, f"({found})", f"FROM {joined(parts, [*keys])}")
+    return _Answer([*keys], str, f"({found})", f"FROM {joined(parts)}")
+
+
+def _by(keys: Sequence[str]) -> str:
+    return f"\nGROUP BY {', '.join(keys)}" if keys else ""
 
 
 def state(value: str, limits: Limits, sample: str = "", least: int | None = None) -> str:

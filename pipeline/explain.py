@@ -109,19 +109,40 @@ def explain(report: Report, group: Mapping[str, str], store: Store, most: int) -
     scalars = [
         name for name in sorted(formula.measures) if not _is_histogram(report, formula, name)
     ]
-    asked = [*report.metrics, *(f"{name}_={name}" for name in scalars)]
-    table = replace(report, metrics=asked, by="total", group=tuple(group)).run(store)
-    values: Sequence[Cell] = [None] * len(asked)
-    for row in table.rows:
-        if row.group == tuple(group.values()):
-            values = row.values
-    totals = dict(zip(scalars, values[1:], strict=True))
+    wholes = {name: _whole(report, formula, name) for name in scalars}
+    divided = [name for name in scalars if not wholes[name] & {*group}]
+    value, *values = _asked(report, [*report.metrics, *map(_measured, divided)], group, store)
+    totals = dict(zip(divided, values, strict=True))
+    for name in wholes.keys() - totals.keys():
+        within = {key: group[key] for key in group if key not in wholes[name]}
+        [totals[name]] = _asked(report, [_measured(name)], within, store)
     parts = tuple(
         Part(name, report.catalogue.families[home].measures[name].description, totals.get(name))
         for name, home in sorted(formula.homes.items())
     )
     facts = tuple(_facts(report, formula, group, store, most))
-    return Explanation(column, values[0], _filled(formula.tree, totals), parts, facts)
+    return Explanation(column, value, _filled(formula.tree, totals), parts, facts)
+
+
+def _asked(
+    report: Report, metrics: Sequence[str], group: Mapping[str, str], store: Store
+) -> Sequence[Cell]:
+    """Return metrics over the report's whole time in one group."""
+    table = replace(report, metrics=metrics, by="total", group=tuple(group)).run(store)
+    for row in table.rows:
+        if row.group == tuple(group.values()):
+            return row.values
+    return [None] * len(metrics)
+
+
+def _measured(name: str) -> str:
+    return f"{name}_={name}"
+
+
+def _whole(report: Report, formula: Formula, name: str) -> set[str]:
+    """Return the dimensions by which a measure is not divided."""
+    family = report.catalogue.families[formula.homes[name]]
+    return {*family.whole} if isinstance(family, FactFamily) else set()
 
 
 def _is_histogram(report: Report, formula: Formula, name: str) -> bool:
@@ -155,16 +176,17 @@ def _facts(
     report: Report, formula: Formula, group: Mapping[str, str], store: Store, most: int
 ) -> Iterator[Facts]:
     """Yield the facts behind a formula, by table and time; levels and gauges have none."""
-    places: dict[tuple[str, str], None] = {}
+    places: dict[tuple[str, str, tuple[str, ...]], None] = {}
     for name, home in sorted(formula.homes.items()):
         family = report.catalogue.families[home]
         if isinstance(family, FactFamily):
-            places[family.table, family.time] = None
+            places[family.table, family.time, _kept_facts(family, group)] = None
         elif isinstance(family, BaseFamily):
             place = _TIMES.get((home, family.measures[name].cutoff))
             if place is not None:
-                places[place] = None
-    for table, time in places:
+                equal = tuple(f"{name} = {literal(value)}" for name, value in group.items())
+                places[*place, equal] = None
+    for table, time, kept in places:
         if table not in _LISTED:
             continue
         where = [
@@ -173,7 +195,7 @@ def _facts(
             f"{time} IS NOT NULL",
             *([f"{time} >= {instant(report.start)}"] if report.start is not None else []),
             *([f"{time} < {instant(report.end)}"] if report.end is not None else []),
-            *(f"{name} = {literal(value)}" for name, value in group.items()),
+            *kept,
         ]
         source = f"FROM {table} FINAL WHERE {' AND '.join(where)}"
         [[found]] = store.execute(f"SELECT count() {source}")
@@ -185,3 +207,14 @@ def _facts(
         listed = f"SELECT {', '.join(texts)} {source}"
         rows = store.execute(f"{listed} ORDER BY {time}, {columns[1]} LIMIT {most:d}")
         yield Facts(table, time, int(str(found)), columns, tuple(tuple(row) for row in rows))
+
+
+def _kept_facts(family: FactFamily, group: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which rows of a family of facts are in a group, as SQL; a whole is in each."""
+    kept = [f"notEmpty({column})" for column in family.lists.values()]
+    for name, value in group.items():
+        if name in family.lists and name not in family.whole:
+            kept.append(f"has({family.lists[name]}, {literal(value)})")
+        elif name not in family.whole:
+            kept.append(f"{name} = {literal(value)}")
+    return tuple(kept)

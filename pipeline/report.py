@@ -284,9 +284,9 @@ class Report:
             measures: dict[str, Formula] = {}
             for formula in asked:
                 measures |= formula.of(selection.name)
-            parts.append(self._totals(selection, measures))
+            parts.append((self._totals(selection, measures), selection.divided(keys)))
         values = [f"{to_sql(f.tree, str)} AS value_{i}" for i, f in enumerate(asked)]
-        return f"SELECT {', '.join([*keys, *values])}\nFROM {joined(parts, keys)}{order}"
+        return f"SELECT {', '.join([*keys, *values])}\nFROM {joined(parts)}{order}"
 
     def _totals(self, selection: Selection, asked: Mapping[str, Formula]) -> str:
         """Return the query of one selection: period, group, and each formula by its name."""
@@ -300,16 +300,17 @@ class Report:
             where.append(f"{selection.time} < {instant(self.end)}")
         clock = {"time": selection.moment, "zone": literal(self.zone)}
         period = PERIODS[self.by].format(**clock)
+        group = selection.divided(self.group)
         groups = [
             f"{CLOCK[name].format(**clock) if name in CLOCK else selection.column(name)} AS {name}"
-            for name in self.group
+            for name in group
         ]
         values = [f"{selection.value(formula)} AS {name}" for name, formula in asked.items()]
         return (
             f"SELECT {period} AS period, {', '.join([*groups, *values])}\n"
             f"FROM {selection.source}\n"
             f"WHERE {' AND '.join(where)}\n"
-            f"GROUP BY {', '.join(['period', *self.group])}\n"
+            f"GROUP BY {', '.join(['period', *group])}\n"
             f"HAVING {selection.happened([*asked.values()])}"
         )
 

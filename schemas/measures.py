@@ -279,42 +279,54 @@ class BaseFamily(Strict):
         )
 
 
-class FactFamily(Strict):
-    """A fact table read by one of its times."""
+class ExactFamily(Strict):
+    """A table with one row per thing: any of its dimensions will do, alone or together."""
 
-    source: Literal["facts"]
     table: Name
-    time: Name
-    """The column whose instant places a row in a period; a row without it is left out."""
-    until_now: bool = False
-    """Whether the time may lie ahead, where a row is left out until it has come."""
     dimensions: tuple[Name, ...]
-    measures: dict[Name, FactMeasure]
-
-
-class NowFamily(Strict):
-    """A small table of how things stand now: one row per queue and shard, or per agent."""
-
-    source: Literal["now"]
-    table: Name
-    where: dict[Name, str | int | tuple[str | int, ...]] = {}
-    """Which rows count."""
-    until: Name | None = None
-    """The column of the instant from which on a row counts no more."""
-    dimensions: tuple[Name, ...]
-    is_view: bool = False
-    """That the table is a view, whose rows stand already."""
     lists: dict[Name, Name] = {}
     """The array column of a dimension that may have several values in one row."""
     measures: dict[Name, FactMeasure]
 
     @model_validator(mode="after")
-    def _lists_are_dimensions(self) -> NowFamily:
+    def _lists_are_dimensions(self) -> ExactFamily:
         for name in self.lists:
             if name not in self.dimensions:
                 msg = f"lists: {name!r} is not in {list(self.dimensions)}"
                 raise ValueError(msg)
         return self
+
+
+class FactFamily(ExactFamily):
+    """A fact table read by one of its times; a row whose list is empty is left out."""
+
+    source: Literal["facts"]
+    time: Name
+    """The column whose instant places a row in a period; a row without it is left out."""
+    until_now: bool = False
+    """Whether the time may lie ahead, where a row is left out until it has come."""
+    whole: tuple[Name, ...] = ()
+    """The dimensions by which it is not divided: what shares by them are taken of."""
+
+    @model_validator(mode="after")
+    def _whole_of_dimensions(self) -> FactFamily:
+        for name in self.whole:
+            if name not in self.dimensions:
+                msg = f"whole: {name!r} is not in {list(self.dimensions)}"
+                raise ValueError(msg)
+        return self
+
+
+class NowFamily(ExactFamily):
+    """A small table of how things stand now: one row per queue and shard, or per agent."""
+
+    source: Literal["now"]
+    where: dict[Name, str | int | tuple[str | int, ...]] = {}
+    """Which rows count."""
+    until: Name | None = None
+    """The column of the instant from which on a row counts no more."""
+    is_view: bool = False
+    """That the table is a view, whose rows stand already."""
 
     def conditions(self, table: str) -> list[str]:
         """Return which rows of `table` (its alias in the query) count, as SQL."""

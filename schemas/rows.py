@@ -49,7 +49,7 @@ CONTACTS = Table(
     (
         *("site", "contact_id", "shard", "revision", "root_contact_id", "subject", "caller"),
         *("customer_id", "channel", "direction", "call_type", "queue", "skill", "priority"),
-        *("region", "product", "team", "agent_id", "outcome", "phase", "ended_by"),
+        *("region", "product", "topics", "team", "agent_id", "outcome", "phase", "ended_by"),
         *("failed_reason", "started_at", "queued_at", "exited_at", "answered_at", "ended_at"),
         *("completed_at", "ivr_ms", "wait_ms", "talk_ms", "hold_ms", "acw_ms", "holds"),
         *("transfers", "offers", "in_threshold", "short", "open", "events", "domain", "state"),

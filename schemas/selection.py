@@ -6,7 +6,7 @@ over measures of several families is computed from their totals, joined by perio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.catalogue import Catalogue, Formula
@@ -59,9 +59,14 @@ class Selection:
 
     def column(self, dimension: str) -> str:
         """Return a dimension's value; a row with a list of values counts once for each of them."""
-        if isinstance(self.family, NowFamily) and dimension in self.family.lists:
+        if not isinstance(self.family, BaseFamily) and dimension in self.family.lists:
             return f"arrayJoin({TABLE}.{self.family.lists[dimension]})"
         return f"{TABLE}.{dimension}"
+
+    def divided(self, keys: Iterable[str]) -> list[str]:
+        """Return the keys of a breakdown by which its rows are told apart: not those of a whole."""
+        whole = self.family.whole if isinstance(self.family, FactFamily) else ()
+        return [key for key in keys if key not in whole]
 
     def where(self, site: str) -> list[str]:
         """Return the conditions on a row; `site` is SQL."""
@@ -71,6 +76,7 @@ class Selection:
             case FactFamily():
                 # Without events there is nothing: they all tell of another contact now.
                 kept = [f"{self.time} IS NOT NULL", f"{TABLE}.events > 0"]
+                kept += [f"notEmpty({TABLE}.{name})" for name in self.family.lists.values()]
                 if self.family.until_now:
                     kept.append(f"{self.time} <= now64(3)")
             case NowFamily():
@@ -118,7 +124,7 @@ def select(
     selections = []
     for name in formula.families:
         family = catalogue.families[name]
-        kept = _kept(family, formula.of(name))
+        kept = _kept(family, formula.of(name), alone=len(formula.families) == 1)
         fitting = [n for n, dimensions in kept.items() if set(group) <= set(dimensions)]
         if not fitting:
             offered = breakdowns(catalogue, formula)
@@ -136,7 +142,8 @@ def breakdowns(catalogue: Catalogue, formula: Formula) -> list[tuple[str, ...]]:
     """
     common: list[tuple[str, ...]] | None = None
     for name in formula.families:
-        kept = [*_kept(catalogue.families[name], formula.of(name)).values()]
+        alone = len(formula.families) == 1
+        kept = [*_kept(catalogue.families[name], formula.of(name), alone=alone).values()]
         if common is None:
             common = kept
             continue
@@ -145,21 +152,29 @@ def breakdowns(catalogue: Catalogue, formula: Formula) -> list[tuple[str, ...]]:
     return [dimensions for dimensions in common or () if dimensions]
 
 
-def _kept(family: Family, measures: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return the dimension sets that keep all of a family's measures, by name."""
+def _kept(family: Family, measures: Collection[str], *, alone: bool) -> dict[str, tuple[str, ...]]:
+    """Return the dimension sets that keep all of a family's measures, by name.
+
+    A whole is broken down beside its parts only, not `alone`.
+    """
+    if isinstance(family, FactFamily) and alone:
+        return {"": tuple(name for name in family.dimensions if name not in family.whole)}
     if not isinstance(family, BaseFamily):
         return {"": family.dimensions}
     return {name: s for name, s in family.sets.items() if {*measures} <= {*family.kept(name)}}
 
 
-def joined(parts: Sequence[str], keys: Sequence[str]) -> str:
-    """Return what follows FROM: queries of totals, each by `keys`, as one.
+def joined(parts: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return what follows FROM: queries of totals, each with the keys that it is by, as one.
 
     Where a part has nothing for a key, its measures have their type's default: 0 for counts and
-    sums, no bins for histograms, NULL for what may be without a value.
+    sums, no bins for histograms, NULL for what may be without a value. A part that lacks some of
+    the keys stands beside each value of those.
     """
-    source = f"(\n{parts[0]}\n)"
-    for part in parts[1:]:
+    # By most keys first: every row must be there before a whole is put beside it.
+    (first, _), *others = sorted(parts, key=lambda part: -len(part[1]))
+    source = f"(\n{first}\n)"
+    for part, keys in others:
         if keys:
             both = f"{source} AS a\nFULL OUTER JOIN (\n{part}\n) AS b USING ({', '.join(keys)})"
         else:

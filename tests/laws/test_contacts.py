@@ -16,6 +16,7 @@ from pipeline.contribution import Measure
 from pipeline.entity import read_all
 from pipeline.operators.contacts import Contact, Fact, cells_of
 from schemas.records import LIVE
+from schemas.rows import CONTACTS
 from tests.laws.driving import run
 from tests.laws.mood import Mood
 from tests.laws.profile import tried
@@ -319,3 +320,11 @@ def test_the_six_service_levels_of_one_hour() -> None:
         **{"V1": 60.87, "V2": 58.33, "V3": 66.67, "V4": 66.67},
         **{"V5 ignored": 63.64, "V5 positive": 65.22, "V6": 77.78},
     }
+
+
+def test_a_topic_is_kept_once_in_the_order_of_telling() -> None:
+    first = at(100, "call.ended", agent_id="a", talk_ms=80 * S, topics=["fee", "fee", "network"])
+    second = at(200, "call.ended", agent_id="b", talk_ms=50 * S, topics=["network", "refund"])
+    rows = (told(QUEUED), told(QUEUED, ANSWERED, first, second))
+    topics = [dict(zip(CONTACTS.columns, one.row(), strict=True))["topics"] for one in rows]
+    assert topics == [[], ["fee", "network", "refund"]]

@@ -38,6 +38,7 @@ def row_of(contact: Contact) -> tuple[Any, ...]:
         attributes("priority", ""),
         attributes("region", ""),
         attributes("product", ""),
+        list(fact.topics),
         leg.team if leg else "",
         leg.agent_id if leg else "",
         fact.outcome,

@@ -305,7 +305,7 @@ class Fact:
             self._leg.implied = False  # an entry that comes later is another one
         topics = step.fields.get("topics")
         if topics is not None and not isinstance(topics, str | int):
-            self.topics += tuple([name for name in topics if name not in self.topics])
+            self.topics = tuple(dict.fromkeys((*self.topics, *topics)))
         leg = self._talk_of(step)
         talk = ms_of(step.fields, "talk_ms")
         if leg is None or not leg.agents:
