@@ -35,6 +35,7 @@ A `service_level` may be decided before the exit; its contacts are found by thei
 _LISTED: Mapping[str, tuple[str, ...]] = {
     "contacts": ("contact_id", "queue", "agent_id", "outcome", "wait_ms", "talk_ms"),
     "tickets": ("ticket_id", "department", "priority", "stage", "opened_at", "resolved_at"),
+    "ticket_starts": ("ticket_id", "department", "team", "priority", "opened_at", "inverted"),
 }
 
 
@@ -177,10 +178,13 @@ def _facts(
 ) -> Iterator[Facts]:
     """Yield the facts behind a formula, by table and time; levels and gauges have none."""
     places: dict[tuple[str, str, tuple[str, ...]], None] = {}
+    views = set()
     for name, home in sorted(formula.homes.items()):
         family = report.catalogue.families[home]
         if isinstance(family, FactFamily):
             places[family.table, family.time, _kept_facts(family, group)] = None
+            if family.is_view:
+                views.add(family.table)
         elif isinstance(family, BaseFamily):
             place = _TIMES.get((home, family.measures[name].cutoff))
             if place is not None:
@@ -197,7 +201,8 @@ def _facts(
             *([f"{time} < {instant(report.end)}"] if report.end is not None else []),
             *kept,
         ]
-        source = f"FROM {table} FINAL WHERE {' AND '.join(where)}"
+        final = "" if table in views else " FINAL"
+        source = f"FROM {table}{final} WHERE {' AND '.join(where)}"
         [[found]] = store.execute(f"SELECT count() {source}")
         columns = (time, *(column for column in _LISTED[table] if column != time))
         zone = literal(report.zone)

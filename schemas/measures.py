@@ -286,6 +286,8 @@ class ExactFamily(Strict):
     dimensions: tuple[Name, ...]
     lists: dict[Name, Name] = {}
     """The array column of a dimension that may have several values in one row."""
+    is_view: bool = False
+    """That the table is a view, whose rows stand already."""
     measures: dict[Name, FactMeasure]
 
     @model_validator(mode="after")
@@ -325,8 +327,6 @@ class NowFamily(ExactFamily):
     """Which rows count."""
     until: Name | None = None
     """The column of the instant from which on a row counts no more."""
-    is_view: bool = False
-    """That the table is a view, whose rows stand already."""
 
     def conditions(self, table: str) -> list[str]:
         """Return which rows of `table` (its alias in the query) count, as SQL."""

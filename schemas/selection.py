@@ -40,7 +40,7 @@ class Selection:
         """Return what follows FROM: shards and revisions are merged by FINAL."""
         if self.by_hour and isinstance(self.family, BaseFamily):
             return f"{hours_view(self.name)} AS {TABLE}"
-        if isinstance(self.family, NowFamily) and self.family.is_view:
+        if not isinstance(self.family, BaseFamily) and self.family.is_view:
             return f"{self.family.table} AS {TABLE}"
         return f"{self.family.table} AS {TABLE} FINAL"
 
