@@ -19,6 +19,7 @@ from pipeline.operators.callers import Caller
 from pipeline.operators.histories import History
 from pipeline.operators.queues import QueueState
 from pipeline.operators.rows import RowKey
+from pipeline.operators.sources import SourceState
 from schemas.records import RecordKind
 
 
@@ -179,6 +180,7 @@ class Flush:
     histories: list[History] = field(default_factory=list)
     entities: list[AnyEntity] = field(default_factory=list)
     queues: list[QueueState] = field(default_factory=list)
+    sources: list[SourceState] = field(default_factory=list)
     transitions: list[TransitionRow] = field(default_factory=list)
     checkpoint: list[CheckpointItem] = field(default_factory=list)
 

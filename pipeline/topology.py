@@ -227,6 +227,11 @@ class Stage1:
                 for state in shards
                 for queue in state.queues.changed(state.revision(state.offset))
             ],
+            sources=[
+                source
+                for state in shards
+                for source in state.sources.changed(state.revision(state.offset))
+            ],
             checkpoint=[*configs, *(item for state in shards for item in state.snapshot())],
         )
 

@@ -120,6 +120,9 @@ NOW: Mapping[str, Table] = MappingProxyType({"ticket": TICKETS_NOW})
 QUEUES_NOW = Table(
     "queues_now", ("site", "queue", "shard", "revision", "waiting", "talking", "oldest_queued_at")
 )
+SOURCES_HEARD = Table(
+    "sources_heard", ("site", "source", "shard", "revision", "newest_event_at", "heard_at")
+)
 ALERT_TRANSITIONS = Table(
     "alert_transitions",
     (
@@ -197,8 +200,8 @@ def row_families() -> Mapping[str, RowFamily]:
 def row_tables() -> tuple[Table, ...]:
     """Return every table that is written, base families included."""
     fixed = (
-        *(RAW_EVENTS, DEAD_LETTERS, CALLERS, HISTORIES, QUEUES_NOW, ALERT_TRANSITIONS),
-        *(CONFIGS, HOURS_TOUCHED, PARITY_RESULTS, CHECKPOINT),
+        *(RAW_EVENTS, DEAD_LETTERS, CALLERS, HISTORIES, QUEUES_NOW, SOURCES_HEARD),
+        *(ALERT_TRANSITIONS, CONFIGS, HOURS_TOUCHED, PARITY_RESULTS, CHECKPOINT),
     )
     return (
         *fixed,

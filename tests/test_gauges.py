@@ -10,7 +10,7 @@ from clickhouse_driver import Client
 from pipeline.errors import ConfigError
 from pipeline.report import Report, usual_period
 from schemas.catalogue import load_catalogue
-from schemas.rows import AGENTS_NOW, QUEUES_NOW, TICKETS_NOW
+from schemas.rows import AGENTS_NOW, QUEUES_NOW, RAW_EVENTS, SOURCES_HEARD, TICKETS_NOW
 
 Cells = list[tuple[object, ...]]
 
@@ -103,6 +103,57 @@ def test_an_agent_of_two_queues_counts_for_both_and_once_in_total(store: Client)
         ("calm", 1, 1),
         ("vip", 2, 0),
     ]
+
+
+def source(client: Client, name: str, shard: int, event_s: int | None, heard_s: int) -> None:
+    """A source whose newest event on a shard happened, and was last heard, so many s ago."""
+    computed = {
+        "newest_event_at": "NULL" if event_s is None else f"now64(3) - INTERVAL {event_s} SECOND",
+        "heard_at": f"now64(3) - INTERVAL {heard_s} SECOND",
+    }
+    row = {"site": "s", "source": name, "shard": shard, "revision": 1}
+    put(client, SOURCES_HEARD.name, row, computed)
+
+
+def test_an_idle_source_is_told_from_a_broken_one_by_its_heartbeat(store: Client) -> None:
+    """One has sent nothing but heartbeats: no event of it is new, and none is old."""
+    source(store, "busy", 0, 4_000, 4_000)
+    source(store, "busy", 1, 1_000, 1_000)
+    source(store, "idle", 0, 20_000, 1_000)
+    source(store, "broken", 0, 30_000, 30_000)
+    source(store, "new", 0, None, 1_000)
+    found = {
+        str(name): values
+        for name, *values in now(store, "freshness", "freshness:last_sign", group=("source",))
+    }
+    assert found.pop("new") == [None, pytest.approx(1_000, abs=400)]
+    assert found == {
+        "busy": pytest.approx([1_000, 1_000], abs=400),
+        "idle": pytest.approx([20_000, 1_000], abs=400),
+        "broken": pytest.approx([30_000, 30_000], abs=400),
+    }
+    [values] = now(store, "freshness", "freshness:last_sign")
+    assert values == pytest.approx((30_000, 30_000), abs=400)  # the worst of them
+
+
+def test_how_long_it_takes_until_an_event_is_stored(store: Client) -> None:
+    """Twenty live events of 1 to 20 s: P95 is the 19th. A file's and an old one do not count."""
+
+    def stored(offset: int, delay_s: int, domain: str = "live", ago_min: int = 0) -> None:
+        row = {"site": "s", "shard": 0, "offset": offset, "kind": "event", "domain": domain}
+        at = f"now64(3) - INTERVAL {ago_min} MINUTE"
+        computed = {
+            "ingest_time": at,
+            "stored_at": at,
+            "event_time": f"{at} - INTERVAL {delay_s} SECOND",
+        }
+        put(store, RAW_EVENTS.name, {**row, "source": "pbx"}, computed)
+
+    for number in range(1, 21):
+        stored(number, number)
+    stored(21, 9_999, domain="file:x")
+    stored(22, 9_999, ago_min=30)
+    assert now(store, "freshness:stored_p95", group=("source",)) == [("pbx", 19)]
 
 
 def test_where_nothing_was_ever_told_there_is_no_value(store: Client) -> None:

@@ -261,6 +261,7 @@ class ClickHouseStore:
             if now := schema.NOW.get(name):
                 self._insert(now, tables.now_columns(entities, len(now.columns)))
         self._insert(schema.QUEUES_NOW, tables.transpose(flush.queues, 7))
+        self._insert(schema.SOURCES_HEARD, tables.transpose(flush.sources, 6))
         self._insert(schema.ALERT_TRANSITIONS, tables.transition_columns(flush.transitions))
         self._checkpoint(flush.checkpoint, flush.number)
 

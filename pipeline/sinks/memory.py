@@ -28,6 +28,7 @@ from pipeline.exchange import (
 )
 from pipeline.operators.queues import QueueState
 from pipeline.operators.rows import RowKey
+from pipeline.operators.sources import SourceState
 from schemas.rows import NOW
 
 
@@ -43,6 +44,7 @@ class MemoryStore:
         self.entities: dict[EntityKey, tuple[Stored, tuple[Any, ...]]] = {}
         self.now: dict[EntityKey, tuple[Any, ...] | None] = {}
         self.queues: dict[tuple[str, str, int], QueueState] = {}
+        self.sources: dict[tuple[str, str, int], SourceState] = {}
         self.transitions: dict[tuple[str, int], TransitionRow] = {}
         self.checkpoint: dict[tuple[int, str, str], CheckpointItem] = {}
 
@@ -130,6 +132,8 @@ class MemoryStore:
                     self.now[entity.key] = None if over else tuple(row)
         for queue in flush.queues:
             self.queues[queue[:3]] = queue
+        for source in flush.sources:
+            self.sources[source[:3]] = source
         for transition in flush.transitions:
             self.transitions[transition.alert_id, transition.transition] = transition
         self._keep(flush.checkpoint)

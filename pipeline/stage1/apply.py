@@ -71,6 +71,9 @@ class Applier:
             self._advance(
                 state, LIVE, min(occurred, record.ingest_ms) - self._lateness_ms, revision
             )
+            state.sources.hear(
+                event.site, event.source, event.event_type, occurred, record.ingest_ms
+            )
         watermark = state.timeline.watermark(domain)
         self._ledger.keep_event(state, record, event)
         verdict: intake.Verdict = "applied"

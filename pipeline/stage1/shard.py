@@ -13,6 +13,7 @@ from pipeline.entity import AnyEntity, EntityKey
 from pipeline.exchange import Checkpoint, CheckpointItem, RawRow
 from pipeline.operators.queues import Queues
 from pipeline.operators.rows import DimensionSets, RowBook, RowKey
+from pipeline.operators.sources import Sources
 from pipeline.site_rules import SiteRules
 from pipeline.timeline import Timeline
 from schemas.records import RecordKind
@@ -51,6 +52,7 @@ class ShardState:
         self.dirty_entities: dict[EntityKey, None] = {}
         self.rows = RowBook(shard, sets, published)
         self.queues = Queues(shard)
+        self.sources = Sources(shard)
         self.held_ticks: dict[str, RawRow] = {}
         """Each domain's last tick, written to the raw events only if an event follows it."""
         self.configs: dict[str, str] = {}
@@ -110,6 +112,7 @@ class ShardState:
             ],
             "held_ticks": [[*row[:-1], row.payload.decode()] for row in self.held_ticks.values()],
             "configs": self.configs,
+            "sources": self.sources.snapshot(),
         }
         yield CheckpointItem(shard, "meta", "", _dumps(meta))
         for key in self.dirty_entities:
@@ -152,6 +155,8 @@ class ShardState:
         self.reach = int(checkpoint.of(self.shard, "reach").get("", 0))
         self.timeline.watermarks = dict(meta["watermarks"])
         self.configs = meta["configs"]
+        # A checkpoint from before sources were kept has none: they are heard again.
+        self.sources.restore(meta.get("sources", ()))
         for *fields, payload in meta["held_ticks"]:
             row = RawRow._make([*fields, payload.encode()])._replace(kind=RecordKind.TICK)
             self.held_ticks[row.domain] = row
@@ -192,6 +197,7 @@ class ShardState:
             del self.entities[key]
         self.rows.settled()
         self.queues.settled()
+        self.sources.settled()
         self.recent.forget(now_ms)
 
 

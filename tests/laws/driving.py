@@ -27,7 +27,7 @@ class Mortal:
 
     STEPS = (
         *("before", "raw", "dead_letters", "configs", "rows", "callers", "histories"),
-        *("entities", "queues", "transitions", "checkpoint"),
+        *("entities", "queues", "sources", "transitions", "checkpoint"),
     )
     WHOLE = frozenset({"before", "checkpoint"})
     """Written as one block: there or not there."""

@@ -22,7 +22,7 @@ _TIMES = frozenset(
         *("promised_at", "legal_due_at", "received_at", "at_risk_at", "at_high_risk_at"),
         *("silent_at", "forget_at", "reworked_at", "assigned_at", "urged_at", "cycle_at"),
         *("last_at", "sensitive_at", "sensitive_again_at"),
-        *("since", "last_heartbeat", "oldest_queued_at"),
+        *("since", "last_heartbeat", "oldest_queued_at", "newest_event_at", "heard_at"),
     }
 )
 
@@ -74,6 +74,10 @@ def tables(client: Client) -> Views:
         queues={
             (row["site"], row["queue"], row["shard"]): tuple(row.values())[4:]
             for row in _select(client, schema.QUEUES_NOW)
+        },
+        sources={
+            (row["site"], row["source"], row["shard"]): tuple(row.values())[4:]
+            for row in _select(client, schema.SOURCES_HEARD)
         },
         raw={
             _place(row): tuple((row | {"kind": RecordKind[row["kind"].upper()]}).values())

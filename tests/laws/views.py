@@ -39,6 +39,8 @@ class Views:
     letters: dict[tuple[int, int], tuple[Any, ...]]
     queues: dict[tuple[str, str, int], tuple[Any, ...]]
     """How each queue stands: waiting, talking, the oldest entry."""
+    sources: dict[tuple[str, str, int], tuple[Any, ...]]
+    """What was heard of each source: its newest event, its last arrival."""
     raw: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
 
     def merged(self, family: str = "calls") -> dict[RowKey, Counter[Measure]]:
@@ -90,6 +92,7 @@ def views(store: MemoryStore) -> Views:
         transitions={key: tuple(row) for key, row in store.transitions.items()},
         letters={key: tuple(row) for key, row in store.dead_letters.items()},
         queues={key: row[4:] for key, row in store.queues.items()},
+        sources={key: row[4:] for key, row in store.sources.items()},
         raw={key: tuple(row) for key, row in store.raw.items() if row.kind != RecordKind.TICK},
     )
 
@@ -105,6 +108,6 @@ def remembered(store: MemoryStore) -> dict[str, Any]:
     for item in items:
         if item.family == "meta":
             meta = json.loads(item.state or "")
-            fields = ("offset", "watermarks", "pending", "configs", "held_ticks")
+            fields = ("offset", "watermarks", "pending", "configs", "held_ticks", "sources")
             held[f"{item.shard} meta"] = {name: meta[name] for name in fields}
     return held
