@@ -52,8 +52,21 @@ class Views:
         return {key: sum_ for key, sum_ in sums.items() if any(sum_.values())}
 
     def people(self) -> dict[tuple[str, ...], list[Any]]:
-        """The entities without the shard they lie on."""
-        return {key: row[:SHARD] + row[SHARD + 1 :] for key, row in self.entities.items()}
+        """The entities without the shard they lie on, and without how far its time has got.
+
+        A deadline that a correction takes back may have passed on one shard and not on another:
+        only the state keeps that, to know which deadlines need no timer any more.
+        """
+        people = {}
+        for key, row in self.entities.items():
+            columns = [name for name in FACTS[key[0]].columns if name != "revision"]
+            person = dict(zip(columns, row, strict=True))
+            del person["shard"]
+            if key[0] in {"contact", "ticket"}:
+                subject, domain, version, _, steps = json.loads(person["state"])
+                person["state"] = [subject, domain, version, steps]
+            people[key] = [*person.values()]
+        return people
 
     def intake(self, *measures: str) -> Counter[tuple[Any, ...]]:
         """Sums of intake by site, set, values and measure, over all minutes and shards."""
