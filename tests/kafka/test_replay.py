@@ -187,7 +187,7 @@ def test_killed_it_goes_on_and_what_the_topic_has_lost_is_read_from_raw_events(
     with past.database(AGAIN) as into:
         while True:
             store = Mortal(ClickHouseStore(into), random_)
-            store.spare, store.die_in = random_.randrange(6), random_.randrange(len(Mortal.STEPS))
+            store.spare, store.die_in = random_.randrange(3), random_.randrange(len(Mortal.STEPS))
             try:
                 past.again(store=store)
             except Died:
