@@ -7,13 +7,14 @@ from typing import Any
 from pipeline.runtimes.engine import Engine
 from pipeline.sinks.memory import MemoryStore
 from schemas.records import LIVE, LogRecord, RecordKind
+from schemas.rows import CONTACTS
 from tests.laws.driving import engine_on
 from tests.laws.scenario import START, encode, event
 from tests.laws.views import views
 
 MINUTE = 60_000
 LATENESS_MS = 2_000
-OUTCOME = 17  # of the contacts' columns without their revision
+OUTCOME = [name for name in CONTACTS.columns if name != "revision"].index("outcome")
 
 
 class Line:
